@@ -1,0 +1,1 @@
+"""What hooks retrieval, checkpoints and logging into a run."""

@@ -1,0 +1,133 @@
+"""The command line: finds the command without importing torch, and answers errors in one line."""
+
+import errno
+import importlib
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from dlheir.errors import InputError
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+USAGE = """\
+usage: dlheir COMMAND [ARGUMENTS]
+
+Deep-hashing retrieval of encrypted pictures.
+
+commands:
+  fit          train a network, then search its encrypted store:
+                 dlheir fit                                   quickstart on generated pictures
+                 dlheir fit --config experiments/paper/dlheir_384.yaml --data.root PICTURES
+  test         the second half alone:
+                 dlheir test --config FILE --ckpt_path FILE
+  complexity   parameters and multiply-accumulates, with the paper's columns:
+                 dlheir complexity dlheir densenet201 --bits 48
+
+  dlheir COMMAND --help   every argument of a command
+  --debug                 show where an error comes from
+
+exit codes: 0 done, 1 the work failed, 2 the arguments or the input are wrong, 130 interrupted
+"""
+
+# Module and function of each command; imported when it is called.
+COMMANDS = {
+    "fit": "dlheir.training",
+    "test": "dlheir.training",
+    "complexity": "dlheir.complexity",
+}
+DEFAULT_CONFIG = "experiments/quickstart.yaml"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Of the command line; null takes `sys.argv`.
+
+    Returns:
+        The exit code: 0 done, 1 the work failed, 2 wrong arguments or input, 130 interrupted.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
+    try:
+        _dispatch(given)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else DONE
+    except BaseException as error:
+        if debug:
+            raise
+        code, line = _explain(error)
+        print(f"dlheir: {line}", file=sys.stderr)  # noqa: T201
+        return code
+    return DONE
+
+
+def _dispatch(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(USAGE, end="")  # noqa: T201
+        return
+    if arguments[0] == "--version":
+        from dlheir import __version__
+
+        print(__version__)  # noqa: T201
+        return
+    command = arguments[0]
+    if command not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        raise InputError(f"unknown command {command!r}; there are {known}; see dlheir --help")
+    module = importlib.import_module(COMMANDS[command])
+    if command in {"fit", "test"}:
+        module.main([command, *_with_config(arguments[1:])])
+    else:
+        module.main(arguments[1:])
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """Exit code and one line for an error."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted; the same command with --ckpt_path last goes on"
+    if isinstance(error, InputError):
+        return WRONG_INPUT, str(error)
+    if _is_full_disk(error):
+        return WRONG_INPUT, (
+            f"no space left on the disk ({error}); make room, then go on with --ckpt_path last"
+        )
+    first = (str(error).strip() or "no message").splitlines()[0]
+    return FAILED, f"{type(error).__name__}: {first} (--debug shows where)"
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return True
+        if "database or disk is full" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _with_config(arguments: list[str]) -> list[str]:
+    """Give `--config` its default, and find experiments that come with the package."""
+    if {"-h", "--help"} & set(arguments):
+        return arguments
+    if not any(a == "--config" or a.startswith("--config=") for a in arguments):
+        return ["--config", str(_experiment(DEFAULT_CONFIG)), *arguments]
+    found = list(arguments)
+    for i, argument in enumerate(arguments):
+        if argument.startswith("--config="):
+            found[i] = f"--config={_experiment(argument.removeprefix('--config='))}"
+        elif argument == "--config" and i + 1 < len(arguments):
+            found[i + 1] = str(_experiment(arguments[i + 1]))
+    return found
+
+
+def _experiment(name: str) -> Path:
+    """A configuration file: as it is, else from a clone's or a wheel's experiments."""
+    inside = Path(str(files("dlheir")))
+    places = [Path(name), inside.parent / name, inside / name.replace("experiments", "_experiments", 1)]
+    for place in places:
+        if place.is_file():
+            return place
+    raise InputError(f"--config {name}: no such file, here or among dlheir's experiments")

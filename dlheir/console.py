@@ -1,0 +1,43 @@
+"""What a person sees while the work is done: one console, one kind of progress bar."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import Progress, track
+
+T = TypeVar("T")
+
+# Results go to stdout; everything about the work itself goes to stderr.
+console = Console(stderr=True, highlight=False)
+
+
+def progress(items: Iterable[T], description: str, total: int | None = None) -> Iterable[T]:
+    """Iterate with a progress bar on stderr.
+
+    Args:
+        items: What to iterate over.
+        description: A verb and its object, such as "Sealing pictures".
+        total: Number of items, where `items` has no length.
+
+    Returns:
+        The same items.
+    """
+    return track(items, f"{description:<24}", total=total, console=console)
+
+
+@contextmanager
+def counter(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr for work that reports its own steps.
+
+    Args:
+        description: A verb and its object, such as "Sealing pictures".
+        total: Number of steps.
+
+    Yields:
+        A function that is called with the number of steps just done.
+    """
+    with Progress(console=console) as bar:
+        task = bar.add_task(f"{description:<24}", total=total)
+        yield lambda steps: bar.advance(task, steps)

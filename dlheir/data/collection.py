@@ -1,0 +1,107 @@
+"""A collection: pictures on disk and the class of each."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlheir.errors import InputError
+
+PICTURE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Pictures of one folder, sorted by class and name.
+
+    Attributes:
+        root: The folder.
+        names: Paths of the pictures relative to `root`, with forward slashes.
+        labels: Index into `classes` of each picture.
+        classes: Names of the classes, sorted.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    labels: tuple[int, ...]
+    classes: tuple[str, ...]
+
+    def without(self, left_out: set[str]) -> "Collection":
+        """The same collection without some of its names; every class stays."""
+        kept = [(n, c) for n, c in zip(self.names, self.labels, strict=True) if n not in left_out]
+        return Collection(
+            self.root, tuple(n for n, _ in kept), tuple(c for _, c in kept), self.classes
+        )
+
+
+def class_per_folder(root: Path) -> Collection:
+    """Read a folder with one sub-folder per class.
+
+    Args:
+        root: The folder; hidden files and files that are no pictures by their suffix are passed.
+
+    Returns:
+        The collection; a class is named as its folder.
+
+    Raises:
+        InputError: The folder is missing, has no class, or a class has fewer than two pictures.
+    """
+    _check_folder(root)
+    folders = [p for p in sorted(root.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+    if not folders:
+        raise InputError(f"{root}: no class folders in it; expected {root}/<class>/<picture>.jpg")
+    return _collection(root, _pictures(root, "*/*"), class_of=lambda path: path.parent.name)
+
+
+def class_per_hundred(root: Path) -> Collection:
+    """Read a flat folder of numbered pictures: `707.jpg` is of class `007`, its number // 100.
+
+    Args:
+        root: The folder, as Corel sets are often handed round.
+
+    Returns:
+        The collection.
+
+    Raises:
+        InputError: The folder is missing or empty, or a picture's name is no number.
+    """
+    _check_folder(root)
+    pictures = _pictures(root, "*")
+    if not pictures:
+        raise InputError(f"{root}: no pictures in it")
+    for path in pictures:
+        if not re.fullmatch(r"\d+", path.stem):
+            raise InputError(f"{path}: its name is no number, so its class is unknown")
+    return _collection(root, pictures, class_of=lambda path: f"{int(path.stem) // 100:03d}")
+
+
+def _check_folder(root: Path) -> None:
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; give the folder of pictures by --data.root")
+
+
+def _pictures(root: Path, pattern: str) -> list[Path]:
+    return sorted(
+        path
+        for path in root.glob(pattern)
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def _collection(root: Path, pictures: list[Path], class_of: Callable[[Path], str]) -> Collection:
+    by_class: dict[str, list[Path]] = {}
+    for path in pictures:
+        by_class.setdefault(class_of(path), []).append(path)
+    if len(by_class) < 2:
+        raise InputError(f"{root}: {len(by_class)} classes with pictures; at least 2 are needed")
+    for name, members in by_class.items():
+        if len(members) < 2:
+            raise InputError(
+                f"{root}: class {name} has one picture; at least 2 are needed, one for the "
+                "database and one to query with"
+            )
+    classes = sorted(by_class)
+    names = [(p.relative_to(root).as_posix(), i) for i, c in enumerate(classes) for p in by_class[c]]
+    return Collection(root, tuple(n for n, _ in names), tuple(i for _, i in names), tuple(classes))

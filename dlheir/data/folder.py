@@ -1,0 +1,175 @@
+"""The data module of any folder of pictures, one sub-folder per class."""
+
+import os
+from pathlib import Path
+from typing import Literal, cast
+
+from pytorch_lightning import LightningDataModule, Trainer
+from torch.utils.data import DataLoader
+
+from dlheir.data.augmentation import Augmentation
+from dlheir.data.collection import Collection, class_per_folder
+from dlheir.data.dataset import Batch, EpochSampler, LoadPicture, PictureDataset
+from dlheir.data.inspection import PictureFacts, count_near_duplicates, inspect
+from dlheir.data.split import Split, check_no_copies, draw_split, read_split, split_sha256
+from dlheir.errors import InputError
+
+Resize = Literal["warp", "letterbox", "crop"]
+
+
+class PictureFolder(LightningDataModule):
+    """Pictures in one sub-folder per class, split as in the paper.
+
+    80 % of each class are the database and the training set, the rest are the queries.
+
+    Args:
+        root: The folder of pictures.
+        image_size: Side of the square that pictures are brought to, in pixels; "max" takes the
+            collection's longest side, as the paper does (section 3.3.1).
+        resize: How: "warp" changes the aspect ratio as the paper does, "letterbox" pads, "crop"
+            cuts off what is longer.
+        batch_size: Pictures in a training step, over all devices together.
+        database_share: Share of each class in the database; the paper's is 0.8.
+        validation_share: Share of the database to validate on instead of training on it.
+        split: A `split.json` to use instead of drawing one.
+        augmentation: How training pictures are varied; null leaves them as they are.
+        leave_out_unreadable: Go on without pictures that cannot be decoded, and say which.
+        allow_copies: Go on although a query is byte-identical to a database picture.
+        workers: Processes that read pictures, per device; null takes one per core, at most 8.
+        seed: Draws the split, the orders and the augmentation (set by --seed_everything).
+    """
+
+    # Whether anyone may see the pictures: those of a user's own folder stay on his machine.
+    public = False
+
+    def __init__(
+        self,
+        root: str,
+        image_size: int | Literal["max"] = 224,
+        resize: Resize = "warp",
+        batch_size: int = 64,
+        database_share: float = 0.8,
+        validation_share: float = 0.0,
+        split: str | None = None,
+        augmentation: Augmentation | None = None,
+        leave_out_unreadable: bool = False,
+        allow_copies: bool = False,
+        workers: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise InputError(f"data.batch_size is {batch_size}; batch norm needs at least 2")
+        self.resize = resize
+        self.batch_size = batch_size
+        self.seed = seed
+        self._augmentation = augmentation
+        self._workers = min(len(os.sched_getaffinity(0)), 8) if workers is None else workers
+        collection = self.read_collection(Path(root).expanduser())
+        self.collection, self.facts = inspect(collection, leave_out_unreadable)
+        self.image_size = self._longest_side() if image_size == "max" else image_size
+        self.split = (
+            read_split(Path(split), self.facts)
+            if split
+            else draw_split(self.collection, seed, database_share, validation_share)
+        )
+        if not allow_copies:
+            check_no_copies(self.split, self.facts)
+
+    def read_collection(self, root: Path) -> Collection:
+        """Which pictures there are, and of which class; a subclass may read other layouts."""
+        return class_per_folder(root)
+
+    @property
+    def name(self) -> str:
+        """The data set's name in results."""
+        return type(self).__name__
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.collection.classes)
+
+    @property
+    def split_sha256(self) -> str:
+        """One hash over who stands where and over every picture's content."""
+        return split_sha256(self.split, self.facts)
+
+    @property
+    def near_duplicates(self) -> int:
+        """Queries that look almost the same as some database picture."""
+        return count_near_duplicates(
+            [self.facts[name] for name in self.split.queries],
+            [self.facts[name] for name in self.split.database],
+        )
+
+    def paths(self, names: tuple[str, ...]) -> list[Path]:
+        """The files of some pictures."""
+        return [self.collection.root / name for name in names]
+
+    def labels(self, names: tuple[str, ...]) -> list[int]:
+        """The classes of some pictures, as numbers."""
+        number = {name: i for i, name in enumerate(self.collection.classes)}
+        return [number[self.facts[name].class_name] for name in names]
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Training pictures in a new order each epoch, the last incomplete batch left out."""
+        names = self.split.training
+        augmentation = self._augmentation and self._augmentation.build(self.image_size)
+        dataset = PictureDataset(
+            self.paths(names), self.labels(names), self._load, augmentation, self.seed
+        )
+        return self._loader(dataset, shuffle=True)
+
+    def val_dataloader(self) -> list[DataLoader[Batch]]:
+        """The rest of the training set as database, then the validation pictures as queries."""
+        if not self.split.validation:
+            return []
+        return [self.loader_of(self.split.training), self.loader_of(self.split.validation)]
+
+    def test_dataloader(self) -> list[DataLoader[Batch]]:
+        """The database, then the queries."""
+        return [self.loader_of(self.split.database), self.loader_of(self.split.queries)]
+
+    def loader_of(self, names: tuple[str, ...]) -> DataLoader[Batch]:
+        """Some pictures as the network sees them in evaluation, in their order."""
+        return self._loader(PictureDataset(self.paths(names), self.labels(names), self._load))
+
+    def _longest_side(self) -> int:
+        return max(facts.longest_side for facts in self.facts.values())
+
+    @property
+    def _load(self) -> LoadPicture:
+        # How a picture is read belongs to the network that is to see it.
+        return cast(LoadPicture, self._trainer.lightning_module.network.transform.load)
+
+    def _loader(self, dataset: PictureDataset, shuffle: bool = False) -> DataLoader[Batch]:
+        devices = self._trainer.world_size
+        if self.batch_size % devices:
+            raise InputError(
+                f"data.batch_size {self.batch_size} cannot be shared by {devices} devices; "
+                f"it counts all devices together"
+            )
+        batch_size = self.batch_size // devices
+        sampler = EpochSampler(
+            len(dataset),
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=self._trainer.global_rank,
+            devices=devices,
+        )
+        return DataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=sampler,
+            drop_last=shuffle and len(sampler) >= batch_size,
+            num_workers=self._workers,
+            persistent_workers=shuffle and self._workers > 0,
+            pin_memory=self._trainer.strategy.root_device.type == "cuda",
+        )
+
+    @property
+    def _trainer(self) -> Trainer:
+        if self.trainer is None:
+            raise RuntimeError("a data module makes its loaders for a Trainer")
+        return self.trainer

@@ -1,0 +1,75 @@
+"""The generated data set as a data module: the embedded default, no download, no licence."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from dlheir.data.augmentation import Augmentation
+from dlheir.data.collection import Collection
+from dlheir.data.folder import PictureFolder, Resize
+from dlheir.data.generated import PICTURES_PER_CLASS, write_pictures
+from dlheir.errors import InputError
+
+
+class Generated(PictureFolder):
+    """Pictures painted by a program: shapes of nature in patterns, on any ground, in any light.
+
+    They are painted once, at the size that the network takes, and kept. Arguments not named here
+    are those of `PictureFolder`.
+
+    Args:
+        root: Folder to keep them in; null takes the user's cache (XDG_CACHE_HOME).
+        image_size: Side of the pictures, in pixels.
+        pictures_per_class: Number of pictures of each class.
+        pictures_seed: Decides the pictures themselves, not their split.
+    """
+
+    public = True
+
+    def __init__(
+        self,
+        root: str | None = None,
+        image_size: int = 64,
+        resize: Resize = "warp",
+        batch_size: int = 64,
+        database_share: float = 0.8,
+        validation_share: float = 0.0,
+        split: str | None = None,
+        augmentation: Augmentation | None = None,
+        workers: int | None = None,
+        seed: int = 0,
+        pictures_per_class: int = PICTURES_PER_CLASS,
+        pictures_seed: int = 0,
+    ) -> None:
+        if pictures_per_class < 2:
+            raise InputError(f"data.pictures_per_class is {pictures_per_class}; give 2 or more")
+        self._pictures_per_class = pictures_per_class
+        self._pictures_seed = pictures_seed
+        self._size = image_size
+        name = f"s{pictures_seed}-{pictures_per_class}x-{image_size}px"
+        super().__init__(
+            root=str(Path(root) if root else _cache() / "generated" / name),
+            image_size=image_size,
+            resize=resize,
+            batch_size=batch_size,
+            database_share=database_share,
+            validation_share=validation_share,
+            split=split,
+            augmentation=augmentation,
+            workers=workers,
+            seed=seed,
+        )
+
+    def read_collection(self, root: Path) -> Collection:
+        """Paint the pictures unless they are there."""
+        write_pictures(
+            root,
+            seed=self._pictures_seed,
+            pictures_per_class=self._pictures_per_class,
+            size=self._size,
+        )
+        return super().read_collection(root)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlheir"

@@ -1,0 +1,20 @@
+"""Networks for deep hashing, in plain PyTorch."""
+
+# Importing a backbone's file registers its models.
+from dlheir.models import densenet, mobilenet  # noqa: F401
+from dlheir.models.factory import get_model
+from dlheir.models.hash_layer import HashLayer
+from dlheir.models.inverted_residual import InvertedResidual
+from dlheir.models.network import HashingNetwork
+from dlheir.models.registry import list_models, register_model
+from dlheir.models.transform import PictureTransform
+
+__all__ = [
+    "HashLayer",
+    "HashingNetwork",
+    "InvertedResidual",
+    "PictureTransform",
+    "get_model",
+    "list_models",
+    "register_model",
+]

@@ -1,0 +1,84 @@
+"""Building a network from its name and settings."""
+
+from pathlib import Path
+from typing import Any
+
+from dlheir.errors import InputError
+from dlheir.models.checks import check_integer
+from dlheir.models.network import HashingNetwork
+from dlheir.models.registry import find_entry
+from dlheir.models.trained import load_trained
+from dlheir.models.transform import PictureTransform
+from dlheir.models.weights import load_backbone
+
+MOST_BITS = 1024
+
+
+def get_model(  # noqa: PLR0917 (a documented signature)
+    name: str,
+    bits: int = 48,
+    num_classes: int = 100,
+    image_size: int = 224,
+    tail: str | None = None,
+    weights: str | Path | None = None,
+    backbone_weights: str | Path | None = None,
+    *,
+    resize: str = "warp",
+    **options: Any,
+) -> HashingNetwork:
+    """Build a network, in training mode as any new module.
+
+    Args:
+        name: one of `list_models()`.
+        bits: code length, 1 ... 1024.
+        num_classes: classes of the training set, at least 2.
+        image_size: side of the square input in pixels, at least 32.
+        tail: "none", "inverted_residual" (the block takes the place of the last layers), or None
+            for the model's own.
+        weights: path of a checkpoint that fills the whole network.
+        backbone_weights: "DEFAULT" (torchvision's ImageNet weights) or the path of a state dict
+            that fills the backbone; None for random weights.
+        resize: "warp", "letterbox" or "crop", see `PictureTransform`.
+        options: what the model's builder takes, such as `replace_last`.
+
+    Raises:
+        InputError: a value is not allowed, or weights do not fit or cannot be read.
+    """
+    if weights is not None and backbone_weights is not None:
+        raise InputError(
+            "give weights or backbone_weights, not both: weights fill the backbone too"
+        )
+    network = build_network(
+        name, bits, num_classes, image_size, tail=tail, resize=resize, **options
+    )
+    if backbone_weights is not None:
+        load_backbone(network.features, find_entry(name), backbone_weights)
+    if weights is not None:
+        load_trained(network, weights)
+    return network
+
+
+def build_network(
+    name: str,
+    bits: int = 48,
+    num_classes: int = 100,
+    image_size: int = 224,
+    *,
+    tail: str | None = None,
+    resize: str = "warp",
+    **options: Any,
+) -> HashingNetwork:
+    """Build a network with random weights; `get_model` describes the arguments."""
+    entry = find_entry(name)
+    settings: dict[str, Any] = {
+        "name": name,
+        "bits": check_integer("bits", bits, low=1, high=MOST_BITS),
+        "num_classes": check_integer("num_classes", num_classes, low=2),
+        "image_size": image_size,
+        "tail": entry.resolve_tail(tail),
+        "resize": resize,
+    }
+    resolved_options = entry.resolve_options(settings["tail"], options)
+    transform = PictureTransform(image_size, entry.mean, entry.std, resize)
+    trunk = entry.build(settings["tail"], resolved_options)
+    return HashingNetwork(trunk, bits, num_classes, transform, settings | resolved_options)

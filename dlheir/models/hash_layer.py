@@ -1,0 +1,36 @@
+"""The hash layer: feature maps to one activation per bit."""
+
+from torch import Tensor, nn
+
+
+class HashLayer(nn.Module):
+    """1x1 convolution, batch norm, sigmoid and global average pooling (section 3.3.2).
+
+    Its output is the paper's AP; eq. (7) turns AP into the code.
+
+    Args:
+        in_channels: channels C of the feature maps.
+        bits: code length N.
+    """
+
+    def __init__(self, in_channels: int, bits: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, bits, kernel_size=1)
+        self.norm = nn.BatchNorm2d(bits)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the pooled activations.
+
+        Args:
+            features: (B, C, h, w).
+
+        Returns:
+            (B, N) in (0, 1), never in half precision: there a sigmoid rounds to exactly 0 or 1 and
+            averages fall on the threshold, which flips bits.
+        """
+        # Autocast lowers convolutions only; batch norm, sigmoid and mean keep their input's type.
+        responses = self.conv(features).to(self.norm.weight.dtype)
+        normalised: Tensor = self.norm(responses)
+        if normalised.dtype.itemsize < 4:  # a network that was itself turned to half precision
+            normalised = normalised.float()
+        return normalised.sigmoid().mean(dim=(2, 3))

@@ -1,0 +1,106 @@
+"""retrieval.png: what was asked, what the server sees, and what the user gets."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from dlheir.files import written_whole
+
+TILE, GAP, MARGIN = 96, 6, 14
+RIGHT, WRONG = (46, 139, 87), (200, 60, 50)
+INK, PAPER, QUIET = (30, 30, 30), (255, 255, 255), (120, 120, 120)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One picture that came back."""
+
+    envelope: bytes
+    plain: bytes
+    relevant: bool
+    distance: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One query with its answers, nearest first."""
+
+    query: Path
+    class_name: str
+    answers: Sequence[Answer]
+
+
+def draw_retrieval(path: Path, rows: Sequence[Row], title: str) -> None:
+    """Draw queries, the sealed answers as the server holds them, and the answers opened.
+
+    Args:
+        path: The PNG to write.
+        rows: The queries, all with equally many answers.
+        title: A line on top.
+    """
+    answers = len(rows[0].answers)
+    columns = 1 + answers
+    width = 2 * MARGIN + columns * TILE + columns * GAP
+    row_height = 2 * (TILE + GAP) + 24
+    canvas = Image.new("RGB", (width, 78 + len(rows) * row_height + MARGIN), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((MARGIN, MARGIN), title, INK, _font(17))
+    legend = "upper line: sealed, as the cloud server sees the answers; lower line: opened by the user"
+    draw.text((MARGIN, MARGIN + 24), legend, QUIET, _font(12))
+    _legend_colours(draw, MARGIN + 42)
+    for number, row in enumerate(rows):
+        _draw_row(canvas, draw, row, 78 + number * row_height)
+    with written_whole(path) as part:
+        canvas.save(part, format="PNG", optimize=True)
+
+
+def _legend_colours(draw: ImageDraw.ImageDraw, top: int) -> None:
+    draw.text((MARGIN, top), "d: Hamming distance to the query,", QUIET, _font(12))
+    left = MARGIN + int(draw.textlength("d: Hamming distance to the query,  ", _font(12)))
+    draw.text((left, top), "same class", RIGHT, _font(12))
+    left += int(draw.textlength("same class  ", _font(12)))
+    draw.text((left, top), "other class", WRONG, _font(12))
+
+
+def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int) -> None:
+    middle = top + (TILE + GAP) // 2
+    canvas.paste(_tile(row.query.read_bytes()), (MARGIN, middle))
+    draw.text((MARGIN, middle + TILE + 3), _shortened(draw, row.class_name), INK, _font(12))
+    for place, answer in enumerate(row.answers):
+        left = MARGIN + (place + 1) * (TILE + GAP) + GAP
+        canvas.paste(_noise(answer.envelope), (left, top))
+        below = top + TILE + GAP
+        canvas.paste(_tile(answer.plain), (left, below))
+        colour = RIGHT if answer.relevant else WRONG
+        draw.rectangle((left, below, left + TILE - 1, below + TILE - 1), outline=colour, width=3)
+        draw.text((left, below + TILE + 3), f"d = {answer.distance}", colour, _font(12))
+
+
+def _tile(content: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(content)) as picture:
+        tile = ImageOps.contain(picture.convert("RGB"), (TILE, TILE), Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (TILE, TILE), (235, 235, 235))
+    square.paste(tile, ((TILE - tile.width) // 2, (TILE - tile.height) // 2))
+    return square
+
+
+def _noise(envelope: bytes) -> Image.Image:
+    """The envelope's own bytes as grey levels, as many as fit a square."""
+    side = max(min(math.isqrt(len(envelope)), TILE), 1)
+    levels = np.frombuffer(envelope[: side * side], dtype=np.uint8).reshape(side, side)
+    return Image.fromarray(levels).convert("RGB").resize((TILE, TILE), Image.Resampling.NEAREST)
+
+
+def _shortened(draw: ImageDraw.ImageDraw, text: str) -> str:
+    while draw.textlength(text, _font(12)) > TILE and len(text) > 1:
+        text = text[:-2] + "…"
+    return text
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,90 @@
+"""results.json: what a run found, checked against its schema when it is written and read."""
+
+import json
+import platform
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from rich.table import Table
+
+from dlheir.errors import InputError
+from dlheir.files import write_json
+
+VERSIONS_OF = (
+    "dlheir",
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "numpy",
+    "faiss-cpu",
+    "pycryptodome",
+)
+
+
+def write_results(path: Path, results: dict[str, Any]) -> None:
+    """Write `results.json`, whole or not at all.
+
+    Raises:
+        jsonschema.ValidationError: It does not agree with `results.schema.json`: a fault of the
+            program.
+    """
+    jsonschema.validate(results, _schema())
+    write_json(path, results)
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Read `results.json`.
+
+    Raises:
+        InputError: It is missing, damaged or of another schema.
+    """
+    try:
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.validate(results, _schema())
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no results there; the run has not finished") from error
+    except (ValueError, jsonschema.ValidationError) as error:
+        raise InputError(f"{path}: not a whole results file") from error
+    return results
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what decides results."""
+    return {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}}
+
+
+def precision_table(results: dict[str, Any]) -> Table:
+    """The terminal's table of one run: precision@k as served, expected, and its ceiling."""
+    split, data = results["split"], results["data"]
+    counts = split["counts"]
+    table = Table(
+        title=f"{results['run_id']} on {data['name']}",
+        caption=(
+            f"{counts['queries']} queries against {counts['database']} sealed pictures of "
+            f"{data['classes']} classes, protocol {results['protocol']}; "
+            f"tested {results['tested_checkpoint']['path']}"
+        ),
+    )
+    table.add_column("%")
+    for k in results["precision"]:
+        table.add_column(f"P@{k}", justify="right")
+    table.add_column("mAP", justify="right")
+    for name, row, mean in (
+        ("as served", results["precision"], None),
+        ("expected over ties", results["expected_precision"], results["expected_map"]),
+        ("ceiling", results["precision_ceiling"], 1.0),
+    ):
+        cells = [f"{100 * value:.2f}" for value in row.values()]
+        table.add_row(name, *cells, "" if mean is None else f"{100 * mean:.2f}")
+    return table
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    text = files("dlheir").joinpath("results.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

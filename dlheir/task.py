@@ -1,0 +1,266 @@
+"""HashingTask: a network, an objective and an optimiser, trained by Lightning."""
+
+import math
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LambdaLR
+
+from dlheir import retrieval
+from dlheir.collector import ActivationCollector, HashedSet
+from dlheir.data.augmentation import mixed_seed
+from dlheir.data.dataset import Batch
+from dlheir.errors import InputError
+from dlheir.models import get_model
+from dlheir.objectives import get_objective
+
+Schedule = Literal["constant", "cosine"]
+VALIDATION_KS = (20,)
+# What the best checkpoint is chosen by, and what people watch during training.
+VALIDATION_METRIC = "val_expected_P@20"
+# Loaders come in pairs, in validation as in testing.
+DATABASE, QUERIES = 0, 1
+
+
+class HashingTask(LightningModule):
+    """Trains a hashing network on labelled pictures and validates it by retrieval.
+
+    The defaults are the paper's (section 4): SGD, learning rate 0.01, momentum 0.9, cross
+    entropy, threshold 0.5.
+
+    Args:
+        name: A network of `dlheir.list_models()`.
+        bits: Code length.
+        num_classes: Number of classes (set by the data).
+        image_size: Side of the square pictures in pixels (set by the data).
+        resize: How pictures are brought to that square (set by the data).
+        tail: "none" or "inverted_residual"; null takes the network's own.
+        backbone_weights: null, "DEFAULT" (torchvision's ImageNet weights) or a state dict's path.
+        options: More arguments of the network, such as {replace_last: 14}.
+        threshold: Bits are 1 at or above it: a number in (0, 1), or "median" for each bit's
+            median over the training set.
+        objective: One of `dlheir.objectives.list_objectives()`.
+        objective_options: More arguments of the objective, such as {label_smoothing: 0.1}.
+        learning_rate: Of the hash layer and the classifier; the schedule scales it.
+        backbone_lr_scale: The backbone's learning rate as a share of `learning_rate`; 0 freezes
+            the backbone, batch norm statistics included.
+        momentum: Of SGD.
+        nesterov: Whether momentum looks ahead.
+        weight_decay: Of all weights of more than one dimension.
+        schedule: "constant", or "cosine" down to 0 at the last step.
+        warmup_epochs: Epochs over which the learning rate rises from 0.
+        channels_last: Lay pictures and weights out as convolutions like them.
+        compile: Compile the training step with torch.compile.
+    """
+
+    def __init__(
+        self,
+        name: str = "dlheir",
+        bits: int = 48,
+        num_classes: int = 100,
+        image_size: int = 224,
+        resize: Literal["warp", "letterbox", "crop"] = "warp",
+        tail: str | None = None,
+        backbone_weights: str | None = None,
+        options: dict[str, Any] | None = None,
+        threshold: float | Literal["median"] = 0.5,
+        objective: str = "cross_entropy",
+        objective_options: dict[str, Any] | None = None,
+        learning_rate: float = 0.01,
+        backbone_lr_scale: float = 1.0,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+        warmup_epochs: float = 0.0,
+        channels_last: bool = True,
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        _check_rates(learning_rate, backbone_lr_scale, momentum, weight_decay, warmup_epochs)
+        if threshold != "median" and not 0 < threshold < 1:
+            raise InputError(f"model.threshold is {threshold}; it must be in (0, 1) or 'median'")
+        self.network = get_model(
+            name,
+            bits=bits,
+            num_classes=num_classes,
+            image_size=image_size,
+            resize=resize,
+            tail=tail,
+            backbone_weights=backbone_weights,
+            **(options or {}),
+        )
+        # The settings rebuild the network from a checkpoint alone, without this class.
+        self.save_hyperparameters({"network": self.network.settings, "objective": objective})
+        self.objective = get_objective(objective, bits, num_classes, **(objective_options or {}))
+        self.threshold = threshold
+        self.learning_rate = learning_rate
+        self.backbone_lr_scale = backbone_lr_scale
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup_epochs = warmup_epochs
+        self.channels_last = channels_last
+        self.compile_step = compile
+        self.hashed = torch.nn.ModuleList([ActivationCollector(), ActivationCollector()])
+        if threshold != "median":
+            self.network.threshold.fill_(threshold)
+
+    # ---------------------------------------------------------------- training
+
+    def configure_model(self) -> None:
+        """Lay out, freeze and compile once the weights are where they will stay."""
+        if self.channels_last:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.features.requires_grad_(self.backbone_lr_scale > 0)
+        step = self.network.activations_and_logits
+        self._step = torch.compile(step) if self.compile_step else step
+
+    def on_train_epoch_start(self) -> None:
+        """A frozen backbone keeps its batch norm statistics too."""
+        if self.backbone_lr_scale == 0:
+            self.network.features.eval()
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Pictures travel as bytes and become numbers on the device."""
+        image = self.network.transform.normalize(batch.image)
+        if self.channels_last:
+            image = image.contiguous(memory_format=torch.channels_last)
+        return batch._replace(image=image)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Dropout and the like depend on (seed, step, device) alone, so a resumed run repeats it."""
+        seed = self.trainer.datamodule.seed  # type: ignore[attr-defined]
+        torch.manual_seed(mixed_seed(seed, self.global_step, self.global_rank))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
+        """Loss of one batch."""
+        activations, logits = self._step(batch.image)
+        loss = self.objective(logits, activations, batch.label)
+        correct = (logits.argmax(dim=1) == batch.label).float().mean()
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        self.log("train_accuracy", correct, on_step=False, on_epoch=True, prog_bar=True)
+        self.log("learning_rate", self.trainer.optimizers[0].param_groups[-1]["lr"])
+        return loss  # type: ignore[no-any-return]
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """SGD over backbone and head, with a schedule by steps."""
+        optimizer = SGD(self._parameter_groups(), momentum=self.momentum, nesterov=self.nesterov)
+        steps = int(self.trainer.estimated_stepping_batches)
+        warmup = round(self.warmup_epochs * steps / (self.trainer.max_epochs or 1))
+        factor = _schedule(self.schedule, warmup, steps)
+        scheduler = LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        backbone = list(self.network.features.parameters())
+        known = set(map(id, backbone))
+        head = [p for p in self.parameters() if id(p) not in known]
+        groups = []
+        for parameters, rate in (
+            (backbone, self.learning_rate * self.backbone_lr_scale),
+            (head, self.learning_rate),
+        ):
+            for decays in (False, True):
+                chosen = [p for p in parameters if p.requires_grad and (p.ndim > 1) == decays]
+                decay = self.weight_decay if decays else 0.0
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+        return [group for group in groups if group["params"]]
+
+    # ---------------------------------------------------------------- retrieval
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what was hashed before."""
+        self._forget_hashed()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget what was hashed before."""
+        self._forget_hashed()
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int) -> None:  # noqa: ARG002
+        """Hash validation pictures (the queries) and the rest of the training set (the database)."""
+        self._hash(batch, dataloader_idx)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int) -> None:  # noqa: ARG002
+        """Hash the database and the queries; the retrieval callback does the rest."""
+        self._hash(batch, dataloader_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Precision of the validation pictures against the rest of the training set."""
+        database, queries = self.hashed_set(DATABASE), self.hashed_set(QUERIES)
+        self.fit_threshold(database)
+        found = retrieval.evaluate(
+            self.codes_of(queries),
+            queries.labels,
+            self.codes_of(database),
+            database.labels,
+            ks=VALIDATION_KS,
+        )
+        # Every device computes the same from what all have gathered.
+        for metric, value in (
+            (VALIDATION_METRIC, found["expected_precision"]["20"]),
+            ("val_expected_mAP", found["expected_map"]),
+        ):
+            self.log(metric, value, prog_bar=metric == VALIDATION_METRIC, sync_dist=True)
+
+    def hashed_set(self, which: int) -> HashedSet:
+        """What the last validation or test made of `DATABASE` or `QUERIES`."""
+        found: HashedSet = self.hashed[which].compute()  # type: ignore[operator]
+        return found
+
+    def codes_of(self, hashed: HashedSet) -> Any:
+        """Codes (N, bits) of activations by the network's threshold."""
+        return retrieval.binarize(hashed.activations, self.network.threshold.cpu().numpy())
+
+    def fit_threshold(self, training_set: HashedSet) -> None:
+        """With `threshold: median`, set each bit's threshold to its median over a set."""
+        if self.threshold == "median":
+            medians = retrieval.median_thresholds(training_set.activations)
+            self.network.threshold.copy_(torch.from_numpy(medians))
+
+    def _hash(self, batch: Batch, which: int) -> None:
+        activations = self.network.activations(batch.image)
+        self.hashed[which].update(batch.index, activations, batch.label)  # type: ignore[operator]
+
+    def _forget_hashed(self) -> None:
+        for collector in self.hashed:
+            collector.reset()  # type: ignore[operator]
+
+
+def _schedule(schedule: Schedule, warmup: int, steps: int) -> Any:
+    """The learning rate's factor by step: linear warm-up, then constant or half a cosine."""
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        if schedule == "constant":
+            return 1.0
+        done = (step - warmup) / max(steps - warmup, 1)
+        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+    return factor
+
+
+def _check_rates(
+    learning_rate: float,
+    backbone_lr_scale: float,
+    momentum: float,
+    weight_decay: float,
+    warmup_epochs: float,
+) -> None:
+    if not learning_rate > 0:
+        raise InputError(f"model.learning_rate is {learning_rate}; it must be above 0")
+    if not 0 <= momentum < 1:
+        raise InputError(f"model.momentum is {momentum}; it must be in [0, 1)")
+    for name, value in (
+        ("backbone_lr_scale", backbone_lr_scale),
+        ("weight_decay", weight_decay),
+        ("warmup_epochs", warmup_epochs),
+    ):
+        if not value >= 0:
+            raise InputError(f"model.{name} is {value}; it must not be negative")
