@@ -6,7 +6,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
-from dlheir.errors import InputError
+from dlheir.errors import InputError, find_input_error
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -88,8 +88,9 @@ def _explain(error: BaseException) -> tuple[int, str]:
     """Exit code and one line for an error."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted; the same command with --ckpt_path last goes on"
-    if isinstance(error, InputError):
-        return WRONG_INPUT, str(error)
+    wrong_input = find_input_error(error)
+    if wrong_input is not None:
+        return WRONG_INPUT, str(wrong_input)
     if _is_full_disk(error):
         return WRONG_INPUT, (
             f"no space left on the disk ({error}); make room, then go on with --ckpt_path last"
@@ -126,7 +127,11 @@ def _with_config(arguments: list[str]) -> list[str]:
 def _experiment(name: str) -> Path:
     """A configuration file: as it is, else from a clone's or a wheel's experiments."""
     inside = Path(str(files("dlheir")))
-    places = [Path(name), inside.parent / name, inside / name.replace("experiments", "_experiments", 1)]
+    places = [
+        Path(name),
+        inside.parent / name,
+        inside / name.replace("experiments", "_experiments", 1),
+    ]
     for place in places:
         if place.is_file():
             return place

@@ -26,30 +26,30 @@ class ActivationCollector(Metric):
     """Collects activations by picture and returns each picture once.
 
     Samplers give all devices equally many pictures and repeat some for it. The repeated ones
-    are dropped here by their index, so results do not depend on the number of devices.
+    are dropped here by their number, so results do not depend on the number of devices.
     """
 
     full_state_update = False
-    indices: list[Tensor]
+    numbers: list[Tensor]
     activations: list[Tensor]
     labels: list[Tensor]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for state in ("indices", "activations", "labels"):
+        for state in ("numbers", "activations", "labels"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
-    def update(self, indices: Tensor, activations: Tensor, labels: Tensor) -> None:
+    def update(self, numbers: Tensor, activations: Tensor, labels: Tensor) -> None:
         """Add a batch: (B,), (B, bits) and (B,)."""
-        self.indices.append(indices)
+        self.numbers.append(numbers)
         self.activations.append(activations.float())
         self.labels.append(labels)
 
     def compute(self) -> HashedSet:
-        """Every picture once, by index."""
-        indices, first = np.unique(dim_zero_cat(self.indices).cpu().numpy(), return_index=True)
-        if len(indices) != indices[-1] + 1:
-            raise RuntimeError(f"{indices[-1] + 1 - len(indices)} pictures were not hashed")
+        """Every picture once, by number."""
+        numbers, first = np.unique(dim_zero_cat(self.numbers).cpu().numpy(), return_index=True)
+        if len(numbers) != numbers[-1] + 1:
+            raise RuntimeError(f"{numbers[-1] + 1 - len(numbers)} pictures were not hashed")
         rows = torch.from_numpy(first)
         return HashedSet(
             dim_zero_cat(self.activations).cpu()[rows].numpy(),

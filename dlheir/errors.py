@@ -6,3 +6,10 @@ class InputError(ValueError):
 
     The message is one line that names the file, argument or value and says what to do.
     """
+
+
+def find_input_error(error: BaseException | None) -> InputError | None:
+    """The InputError that an error came from, however deep; libraries wrap what we raise."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error

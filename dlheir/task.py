@@ -3,6 +3,8 @@
 import math
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -116,7 +118,7 @@ class HashingTask(LightningModule):
     def configure_model(self) -> None:
         """Lay out, freeze and compile once the weights are where they will stay."""
         if self.channels_last:
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network.to(memory_format=torch.channels_last)
         self.network.features.requires_grad_(self.backbone_lr_scale > 0)
         step = self.network.activations_and_logits
         self._step = torch.compile(step) if self.compile_step else step
@@ -134,7 +136,7 @@ class HashingTask(LightningModule):
         return batch._replace(image=image)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Dropout and the like depend on (seed, step, device) alone, so a resumed run repeats it."""
+        """Make dropout and the like depend on (seed, step, device) alone, also after resuming."""
         seed = self.trainer.datamodule.seed  # type: ignore[attr-defined]
         torch.manual_seed(mixed_seed(seed, self.global_step, self.global_rank))
 
@@ -155,7 +157,10 @@ class HashingTask(LightningModule):
         warmup = round(self.warmup_epochs * steps / (self.trainer.max_epochs or 1))
         factor = _schedule(self.schedule, warmup, steps)
         scheduler = LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         backbone = list(self.network.features.parameters())
@@ -183,7 +188,7 @@ class HashingTask(LightningModule):
         self._forget_hashed()
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int) -> None:  # noqa: ARG002
-        """Hash validation pictures (the queries) and the rest of the training set (the database)."""
+        """Hash the rest of the training set (the database) and the validation pictures."""
         self._hash(batch, dataloader_idx)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int) -> None:  # noqa: ARG002
@@ -213,7 +218,7 @@ class HashingTask(LightningModule):
         found: HashedSet = self.hashed[which].compute()  # type: ignore[operator]
         return found
 
-    def codes_of(self, hashed: HashedSet) -> Any:
+    def codes_of(self, hashed: HashedSet) -> npt.NDArray[np.uint8]:
         """Codes (N, bits) of activations by the network's threshold."""
         return retrieval.binarize(hashed.activations, self.network.threshold.cpu().numpy())
 
@@ -225,7 +230,7 @@ class HashingTask(LightningModule):
 
     def _hash(self, batch: Batch, which: int) -> None:
         activations = self.network.activations(batch.image)
-        self.hashed[which].update(batch.index, activations, batch.label)  # type: ignore[operator]
+        self.hashed[which].update(batch.number, activations, batch.label)  # type: ignore[operator]
 
     def _forget_hashed(self) -> None:
         for collector in self.hashed:

@@ -22,7 +22,7 @@ from dlheir.callbacks.threshold import FitThreshold
 from dlheir.callbacks.wandb import WandbOptions, WandbReport, wandb_logger
 from dlheir.console import console
 from dlheir.data.split import write_split
-from dlheir.errors import InputError
+from dlheir.errors import InputError, find_input_error
 from dlheir.files import sha256_of_file, written_whole
 from dlheir.models.trained import load_trained
 from dlheir.models.weights import read_torch_file
@@ -48,7 +48,8 @@ class Parser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise instead of printing the usage."""
-        raise InputError(" ".join(message.split())) from ex
+        # What a constructor said stands deep in jsonargparse's message.
+        raise find_input_error(ex) or InputError(" ".join(message.split())) from ex
 
 
 class RunCLI(LightningCLI):
@@ -101,7 +102,11 @@ class RunCLI(LightningCLI):
         """Name the run after its content; give the trainer its folder, callbacks and loggers."""
         config, settings = self._resolved_config(), self.config_init[self.subcommand]
         self.run = RunFolder(
-            Path(config["runs"], config["experiment"], run_id(self._decisive(config), self._content()))
+            Path(
+                config["runs"],
+                config["experiment"],
+                run_id(self._decisive(config), self._content()),
+            )
         )
         self.metrics = MetricsCsv(self.run.metrics)
         wandb = wandb_logger(settings.wandb, self.run, config["experiment"], config)
@@ -129,7 +134,7 @@ class RunCLI(LightningCLI):
             settings.ckpt_path = self.run.last if self.run.last.is_file() else None
         elif self.run.begun and not _is_helper():
             raise InputError(
-                f"{self.run.path}: begun but not finished; go on with --ckpt_path last, or remove it"
+                f"{self.run.path}: begun, not finished; go on with --ckpt_path last, or remove it"
             )
         if settings.ckpt_path is not None:
             load_trained(self.model.network, settings.ckpt_path)  # refuses another network's
@@ -179,7 +184,7 @@ class RunCLI(LightningCLI):
             **config,
             "data": {
                 **config["data"]["init_args"],
-                "set": self.datamodule.name,
+                "set": self.datamodule.set_name,
                 "image_size": self.datamodule.image_size,
             },
         }
@@ -261,7 +266,7 @@ def _as_list(value: Any) -> list[Any]:
 
 def _is_helper() -> bool:
     """Whether this is not the process that writes: another rank of a distributed run."""
-    return rank_zero_only.rank != 0
+    return bool(rank_zero_only.rank != 0)  # type: ignore[attr-defined]
 
 
 @rank_zero_only

@@ -14,7 +14,7 @@ COLUMNS = ["step", "epoch", "metric", "value"]
 
 
 class MetricsCsv(Logger):
-    """Appends to a CSV file, across resumptions. (Lightning's CSVLogger starts it anew.)
+    """Appends to a CSV file, across resumptions; Lightning's CSVLogger starts it anew.
 
     Args:
         path: The file.
@@ -34,7 +34,9 @@ class MetricsCsv(Logger):
         """Unused: a run's folder has one such file."""
         return ""
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
         """Unused: they are in config.yaml."""
 
     @rank_zero_only
@@ -60,5 +62,8 @@ class MetricsCsv(Logger):
             # A killed process may have left half a line.
             rows = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
         kept = [row for row in rows[1:] if int(row[0]) < step]
-        with written_whole(self._path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        with (
+            written_whole(self._path) as part,
+            part.open("w", newline="", encoding="utf-8") as file,
+        ):
             csv.writer(file).writerows([COLUMNS, *kept])

@@ -25,11 +25,13 @@ class FitThreshold(Callback):
         collector = ActivationCollector().to(pl_module.device)
         pl_module.eval()
         with torch.inference_mode(), trainer.precision_plugin.forward_context():
-            for batch in progress(datamodule.loader_of(datamodule.split.training), "Fitting median"):
+            for batch in progress(
+                datamodule.loader_of(datamodule.split.training), "Fitting median"
+            ):
                 on_device = trainer.strategy.batch_to_device(batch)
                 ready = pl_module.on_after_batch_transfer(on_device, 0)
                 activations = pl_module.network.activations(ready.image)
-                collector.update(ready.index, activations, ready.label)
+                collector.update(ready.number, activations, ready.label)
         pl_module.fit_threshold(collector.compute())
         pl_module.train()
 

@@ -85,8 +85,11 @@ class WandbReport(Callback):
         import wandb
 
         results = read_results(run.results)
-        columns = ["k", "precision", "expected_precision", "precision_ceiling"]
-        rows = [[int(k), *(results[column][k] for column in columns[1:])] for k in results["precision"]]
+        columns: list[str | int] = ["k", "precision", "expected_precision", "precision_ceiling"]
+        rows = [
+            [int(k), *(results[str(column)][k] for column in columns[1:])]
+            for k in results["precision"]
+        ]
         experiment.log({"precision_at_k": wandb.Table(columns=columns, data=rows)})
         if data.public or self._options.pictures:
             experiment.log({"retrieval": wandb.Image(str(run.picture))})

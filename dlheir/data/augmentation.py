@@ -50,7 +50,7 @@ class Augmentation:
         return v2.Compose(steps or [v2.Identity()])
 
 
-def augment(transform: v2.Transform, picture: Tensor, seed: int, epoch: int, index: int) -> Tensor:
+def augment(transform: v2.Transform, picture: Tensor, seed: int, epoch: int, number: int) -> Tensor:
     """Vary one picture, the same way whenever and wherever it is asked for.
 
     Args:
@@ -58,13 +58,13 @@ def augment(transform: v2.Transform, picture: Tensor, seed: int, epoch: int, ind
         picture: uint8 (3, S, S).
         seed: The run's seed.
         epoch: Number of the epoch, from 0.
-        index: Number of the picture in its set.
+        number: Of the picture in its set.
 
     Returns:
         uint8 (3, S, S).
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(mixed_seed(seed, epoch, index))
+        torch.manual_seed(mixed_seed(seed, epoch, number))
         varied: Tensor = transform(picture)
     return varied
 

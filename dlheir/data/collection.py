@@ -103,5 +103,7 @@ def _collection(root: Path, pictures: list[Path], class_of: Callable[[Path], str
                 "database and one to query with"
             )
     classes = sorted(by_class)
-    names = [(p.relative_to(root).as_posix(), i) for i, c in enumerate(classes) for p in by_class[c]]
+    names = [
+        (p.relative_to(root).as_posix(), i) for i, c in enumerate(classes) for p in by_class[c]
+    ]
     return Collection(root, tuple(n for n, _ in names), tuple(i for _, i in names), tuple(classes))

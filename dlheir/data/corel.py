@@ -20,7 +20,7 @@ class Corel(PictureFolder):
         # A result must not go by the name of a set that it was not measured on.
         if len(collection.classes) != self.class_count:
             raise InputError(
-                f"{root}: {len(collection.classes)} classes, but {self.name} has "
+                f"{root}: {len(collection.classes)} classes, but {self.set_name} has "
                 f"{self.class_count}; use --data PictureFolder for other sets"
             )
         return collection

@@ -1,10 +1,12 @@
 """Pictures as batches: what to read is decided by a sampler, how by the network's transform."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from torchvision.transforms import v2
@@ -20,19 +22,19 @@ class Batch(NamedTuple):
     Attributes:
         image: uint8 (B, 3, S, S).
         label: int64 (B,).
-        index: int64 (B,), the number of each picture in its set.
+        number: int64 (B,), of each picture in its set.
     """
 
     image: Tensor
-    label: Tensor | int
-    index: Tensor | int
+    label: Tensor
+    number: Tensor
 
 
 class Draw(NamedTuple):
     """One picture in one epoch; augmentation depends on both."""
 
     epoch: int
-    index: int
+    number: int
 
 
 class PictureDataset(Dataset[Batch]):
@@ -43,7 +45,7 @@ class PictureDataset(Dataset[Batch]):
         labels: The class of each.
         load: Path -> uint8 (3, S, S).
         augmentation: Applied to what `load` gives, or None.
-        seed: Decides the augmentation, with epoch and index.
+        seed: Decides the augmentation, with epoch and number.
     """
 
     def __init__(
@@ -64,10 +66,10 @@ class PictureDataset(Dataset[Batch]):
         return len(self.paths)
 
     def __getitem__(self, draw: Draw) -> Batch:
-        image = self._load(self.paths[draw.index])
+        image = self._load(self.paths[draw.number])
         if self._augmentation is not None:
-            image = augment(self._augmentation, image, self._seed, draw.epoch, draw.index)
-        return Batch(image, self.labels[draw.index], draw.index)
+            image = augment(self._augmentation, image, self._seed, draw.epoch, draw.number)
+        return Batch(image, torch.tensor(self.labels[draw.number]), torch.tensor(draw.number))
 
 
 class EpochSampler(Sampler[Draw]):
@@ -75,7 +77,7 @@ class EpochSampler(Sampler[Draw]):
 
     A resumed run therefore sees what an uninterrupted one sees. Each device takes every
     `devices`-th picture; the order is padded with its own beginning so that all take equally
-    many, and whoever counts results drops what occurs twice by its index.
+    many, and whoever counts results drops what occurs twice by its number.
 
     Args:
         size: Number of pictures.
@@ -100,12 +102,12 @@ class EpochSampler(Sampler[Draw]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self._size // self._devices)
+        return math.ceil(self._size / self._devices)
 
     def __iter__(self) -> Iterator[Draw]:
         order = np.arange(self._size)
         if self._shuffle:
             order = np.random.default_rng(mixed_seed(self._seed, self._epoch)).permutation(order)
         padded = np.resize(order, len(self) * self._devices)
-        for index in padded[self._rank :: self._devices]:
-            yield Draw(self._epoch, int(index))
+        for number in padded[self._rank :: self._devices]:
+            yield Draw(self._epoch, int(number))

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from pytorch_lightning import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 from dlheir.data.augmentation import Augmentation
 from dlheir.data.collection import Collection, class_per_folder
 from dlheir.data.dataset import Batch, EpochSampler, LoadPicture, PictureDataset
-from dlheir.data.inspection import PictureFacts, count_near_duplicates, inspect
-from dlheir.data.split import Split, check_no_copies, draw_split, read_split, split_sha256
+from dlheir.data.inspection import count_near_duplicates, inspect
+from dlheir.data.split import check_no_copies, draw_split, read_split, split_sha256
 from dlheir.errors import InputError
 
 Resize = Literal["warp", "letterbox", "crop"]
@@ -81,7 +81,7 @@ class PictureFolder(LightningDataModule):
         return class_per_folder(root)
 
     @property
-    def name(self) -> str:
+    def set_name(self) -> str:
         """The data set's name in results."""
         return type(self).__name__
 
@@ -141,7 +141,8 @@ class PictureFolder(LightningDataModule):
     @property
     def _load(self) -> LoadPicture:
         # How a picture is read belongs to the network that is to see it.
-        return cast(LoadPicture, self._trainer.lightning_module.network.transform.load)
+        task: Any = self._trainer.lightning_module
+        return cast(LoadPicture, task.network.transform.load)
 
     def _loader(self, dataset: PictureDataset, shuffle: bool = False) -> DataLoader[Batch]:
         devices = self._trainer.world_size

@@ -1,135 +1,74 @@
-"""The generated data set: the embedded default, painted on the spot from a seed.
-
-A class is a shape in a pattern, such as `fish_banded`. Colours, ground, pose, light, companions,
-occlusion and noise vary within a class and tell nothing about it. Some classes differ in fine
-detail alone, which small pictures hardly show.
-"""
+"""The generated data set as a data module: the embedded default, no download, no licence."""
 
 import os
-import sys
-import tempfile
-import threading
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from dlheir.console import progress
-from dlheir.data import scenes
+from dlheir.data.augmentation import Augmentation
+from dlheir.data.collection import Collection
+from dlheir.data.folder import PictureFolder, Resize
+from dlheir.data.gallery import PICTURES_PER_CLASS, write_pictures
 from dlheir.errors import InputError
 
-_KINDS = sorted((shape, pattern) for shape in scenes.SHAPES for pattern in scenes.PATTERNS)
 
-# A label is an index into these names, which are sorted.
-CLASSES: tuple[str, ...] = tuple(f"{shape}_{pattern}" for shape, pattern in _KINDS)
+class Generated(PictureFolder):
+    """Pictures painted by a program: shapes of nature in patterns, on any ground, in any light.
 
-# 40 for the database and 10 to query with, where the database is 80 % of each class.
-PICTURES_PER_CLASS = 50
-
-
-def render(seed: int, label: int, number: int, size: int) -> NDArray[np.uint8]:
-    """Render one picture, which is a function of the arguments alone.
+    They are painted once, at the size that the network takes, and kept. Arguments not named here
+    are those of `PictureFolder`.
 
     Args:
-        seed: Seed of the collection, >= 0.
-        label: Index into `CLASSES`.
-        number: Number of the picture within its class, >= 0.
-        size: Width and height in pixels; the scene is the same at every size.
-
-    Returns:
-        RGB values, (size, size, 3).
-    """
-    shape, pattern = _KINDS[label]
-    return scenes.paint(np.random.default_rng((seed, label, number)), shape, pattern, size)
-
-
-def write_pictures(
-    folder: Path, *, seed: int = 0, pictures_per_class: int = PICTURES_PER_CLASS, size: int = 64
-) -> None:
-    """Write the collection as `folder/<class>/<number>.png`, on all cores.
-
-    The folder appears under its name when it is whole, not before: a killed process leaves at
-    most a hidden draft beside it. A whole folder stays as it is.
-
-    Args:
-        folder: Where the folders of the classes go.
-        seed: Seed of the collection, >= 0.
+        root: Folder to keep them in; null takes the user's cache (XDG_CACHE_HOME).
+        image_size: Side of the pictures, in pixels.
         pictures_per_class: Number of pictures of each class.
-        size: Width and height in pixels.
-
-    Raises:
-        InputError: The folder holds something else.
+        pictures_seed: Decides the pictures themselves, not their split.
     """
-    if _is_whole(folder, seed, pictures_per_class, size):
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as draft:
-        pictures = Path(draft, "pictures")
-        _write_classes(pictures, seed, pictures_per_class, size)
-        try:
-            pictures.rename(folder)
-        except OSError:  # Another process may have been faster.
-            if not _is_whole(folder, seed, pictures_per_class, size):
-                raise
 
+    public = True
 
-def _is_whole(folder: Path, seed: int, pictures_per_class: int, size: int) -> bool:
-    """Tell a finished collection from a folder that is absent or empty; refuse any other."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return False
-    expected = {f"{name}/{n:04d}.png" for name in CLASSES for n in range(pictures_per_class)}
-    found = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.png")}
-    if found != expected or not _shows(folder / min(expected), render(seed, 0, 0, size)):
-        raise InputError(
-            f"{folder}: holds something else than the {len(expected)} pictures generated for seed "
-            f"{seed} and size {size}; remove it or name another folder"
+    def __init__(
+        self,
+        root: str | None = None,
+        image_size: int = 64,
+        resize: Resize = "warp",
+        batch_size: int = 64,
+        database_share: float = 0.8,
+        validation_share: float = 0.0,
+        split: str | None = None,
+        augmentation: Augmentation | None = None,
+        workers: int | None = None,
+        seed: int = 0,
+        pictures_per_class: int = PICTURES_PER_CLASS,
+        pictures_seed: int = 0,
+    ) -> None:
+        if pictures_per_class < 2:
+            raise InputError(f"data.pictures_per_class is {pictures_per_class}; give 2 or more")
+        self._pictures_per_class = pictures_per_class
+        self._pictures_seed = pictures_seed
+        self._size = image_size
+        name = f"s{pictures_seed}-{pictures_per_class}x-{image_size}px"
+        super().__init__(
+            root=str(Path(root) if root else _cache() / "generated" / name),
+            image_size=image_size,
+            resize=resize,
+            batch_size=batch_size,
+            database_share=database_share,
+            validation_share=validation_share,
+            split=split,
+            augmentation=augmentation,
+            workers=workers,
+            seed=seed,
         )
-    return True
+
+    def read_collection(self, root: Path) -> Collection:
+        """Paint the pictures unless they are there."""
+        write_pictures(
+            root,
+            seed=self._pictures_seed,
+            pictures_per_class=self._pictures_per_class,
+            size=self._size,
+        )
+        return super().read_collection(root)
 
 
-def _shows(file: Path, picture: NDArray[np.uint8]) -> bool:
-    """Compare, but for the rounding that may differ between processors."""
-    with Image.open(file) as image:
-        found = np.asarray(image)
-    return found.shape == picture.shape and np.allclose(found, picture, atol=2)
-
-
-def _write_classes(folder: Path, seed: int, pictures_per_class: int, size: int) -> None:
-    # Painting many small arrays holds the interpreter's lock, so threads would gain nothing.
-    # Forked processes start at once and need no guarded __main__; painting uses no library whose
-    # threads a fork would break.
-    context = get_context("fork" if sys.platform == "linux" else "spawn")
-    write = partial(_write_class, folder, seed, pictures_per_class, size)
-    with ProcessPoolExecutor(_cores(), context, initializer=_end_with_parent) as pool:
-        done = pool.map(write, range(len(CLASSES)))
-        for _ in progress(done, "Painting pictures", total=len(CLASSES)):
-            pass
-
-
-def _write_class(folder: Path, seed: int, pictures_per_class: int, size: int, label: int) -> None:
-    target = folder / CLASSES[label]
-    target.mkdir(parents=True)
-    for number in range(pictures_per_class):
-        Image.fromarray(render(seed, label, number, size)).save(target / f"{number:04d}.png")
-
-
-def _cores() -> int:
-    """Cores that this process may use; containers and batch systems give fewer than there are."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _end_with_parent() -> None:
-    """End this worker when its parent is gone, killed say: a pool's worker would wait for ever."""
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
-
-
-def _exit_after(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlheir"

@@ -84,9 +84,7 @@ def draw_split(
         database += drawn[:in_database]
         queries += drawn[in_database:]
         validation += drawn[:held_out]
-    return Split(
-        seed, tuple(sorted(database)), tuple(sorted(queries)), tuple(sorted(validation))
-    )
+    return Split(seed, tuple(sorted(database)), tuple(sorted(queries)), tuple(sorted(validation)))
 
 
 def write_split(path: Path, split: Split, facts: Mapping[str, PictureFacts]) -> None:
@@ -137,9 +135,7 @@ def read_split(path: Path, facts: Mapping[str, PictureFacts]) -> Split:
         raise InputError(f"{path}: a picture stands both in the database and in the queries")
     if validation.keys() - database.keys():
         raise InputError(f"{path}: a validation picture is not in the database")
-    return Split(
-        seed, tuple(sorted(database)), tuple(sorted(queries)), tuple(sorted(validation))
-    )
+    return Split(seed, tuple(sorted(database)), tuple(sorted(queries)), tuple(sorted(validation)))
 
 
 def check_no_copies(split: Split, facts: Mapping[str, PictureFacts]) -> None:

@@ -111,7 +111,7 @@ register_model("dlheir", tail="inverted_residual", pretrained=DenseNet201_Weight
 )
 
 # Small enough to train on a laptop: the quickstart and the tests.
-densenet_nano = DenseNetBuilder(growth_rate=12, blocks=(2, 4, 8, 6), stem_channels=24)
-register_model("dlheir_nano", tail="inverted_residual", replace_last=3, block_channels=64)(
+densenet_nano = DenseNetBuilder(growth_rate=16, blocks=(2, 3, 4), stem_channels=16)
+register_model("dlheir_nano", tail="inverted_residual", replace_last=1, block_channels=96)(
     densenet_nano
 )

@@ -14,7 +14,7 @@ from dlheir.models.weights import load_backbone
 MOST_BITS = 1024
 
 
-def get_model(  # noqa: PLR0917 (a documented signature)
+def get_model(
     name: str,
     bits: int = 48,
     num_classes: int = 100,

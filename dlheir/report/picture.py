@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dlheir.files import written_whole
+from dlheir.store.simulation import Shown
 
 TILE, GAP, MARGIN = 96, 6, 14
 RIGHT, WRONG = (46, 139, 87), (200, 60, 50)
@@ -20,8 +21,7 @@ INK, PAPER, QUIET = (30, 30, 30), (255, 255, 255), (120, 120, 120)
 class Answer:
     """One picture that came back."""
 
-    envelope: bytes
-    plain: bytes
+    picture: Shown
     relevant: bool
     distance: int
 
@@ -50,7 +50,9 @@ def draw_retrieval(path: Path, rows: Sequence[Row], title: str) -> None:
     canvas = Image.new("RGB", (width, 78 + len(rows) * row_height + MARGIN), PAPER)
     draw = ImageDraw.Draw(canvas)
     draw.text((MARGIN, MARGIN), title, INK, _font(17))
-    legend = "upper line: sealed, as the cloud server sees the answers; lower line: opened by the user"
+    legend = (
+        "upper line: sealed, as the cloud server sees the answers; lower line: opened by the user"
+    )
     draw.text((MARGIN, MARGIN + 24), legend, QUIET, _font(12))
     _legend_colours(draw, MARGIN + 42)
     for number, row in enumerate(rows):
@@ -73,9 +75,9 @@ def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int
     draw.text((MARGIN, middle + TILE + 3), _shortened(draw, row.class_name), INK, _font(12))
     for place, answer in enumerate(row.answers):
         left = MARGIN + (place + 1) * (TILE + GAP) + GAP
-        canvas.paste(_noise(answer.envelope), (left, top))
+        canvas.paste(_noise(answer.picture.envelope), (left, top))
         below = top + TILE + GAP
-        canvas.paste(_tile(answer.plain), (left, below))
+        canvas.paste(_tile(answer.picture.plain), (left, below))
         colour = RIGHT if answer.relevant else WRONG
         draw.rectangle((left, below, left + TILE - 1, below + TILE - 1), outline=colour, width=3)
         draw.text((left, below + TILE + 3), f"d = {answer.distance}", colour, _font(12))

@@ -71,6 +71,7 @@ def simulate(
     pictures: Sequence[Path],
     codes: NDArray[np.uint8],
     query_codes: NDArray[np.uint8],
+    *,
     k: int,
     seed: int,
     shown: Sequence[int] = (),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlheir.data.generated import CLASSES, render, write_pictures
+from dlheir.data.gallery import CLASSES, render, write_pictures
 from dlheir.errors import InputError
 
 # Newer Pythons warn of every fork in a process that has run threads, as torch's tests have.
@@ -47,7 +47,8 @@ def test_picture_depends_on_all_arguments_and_on_nothing_else():
     render(9, 9, 9, 32)
     np.testing.assert_array_equal(render(1, 2, 3, 32), picture)
     for other in [(0, 2, 3), (1, 0, 3), (1, 2, 0)]:
-        assert np.abs(render(*other, 32).astype(int) - picture).mean() > 5
+        apart = np.abs(render(*other, 32).astype(int) - picture)
+        assert apart[:3].mean() > 5  # The ground too, which shows neither shape nor pattern.
 
 
 @pytest.mark.parametrize("label", range(0, len(CLASSES), 5))
@@ -95,7 +96,7 @@ def test_hsv_histograms_do_not_tell_the_classes_apart():
         for query in asked:
             nearest = np.abs(stored - query).sum(axis=1).argsort()[:20]
             precisions.append(np.mean(labels[nearest] == label))
-    assert np.mean(precisions) < 0.4
+    assert np.mean(precisions) < 0.1  # Chance is 0.02.
 
 
 def test_writes_what_is_rendered_class_per_folder(tmp_path):
