@@ -2,13 +2,18 @@
 
 import errno
 import importlib
+import os
 import sys
+import traceback
 from importlib.resources import files
 from pathlib import Path
+
+import yaml
 
 from dlheir.errors import InputError, find_input_error
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 USAGE = """\
 usage: dlheir COMMAND [ARGUMENTS]
@@ -53,13 +58,15 @@ def main(arguments: list[str] | None = None) -> int:
     given = [argument for argument in given if argument != "--debug"]
     try:
         _dispatch(given)
-    except SystemExit as stop:
+    except SystemExit as stop:  # argparse's, after --help and the like
         return stop.code if isinstance(stop.code, int) else DONE
     except BaseException as error:
+        code, line = _explain(error, given[:1] == ["fit"])
         if debug:
-            raise
-        code, line = _explain(error)
-        print(f"dlheir: {line}", file=sys.stderr)  # noqa: T201
+            traceback.print_exception(error)
+        # Ctrl-C reaches every process of a distributed run; the first one speaks for all.
+        if code != INTERRUPTED or os.environ.get("LOCAL_RANK", "0") == "0":
+            print(f"dlheir: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201
         return code
     return DONE
 
@@ -84,22 +91,24 @@ def _dispatch(arguments: list[str]) -> None:
         module.main(arguments[1:])
 
 
-def _explain(error: BaseException) -> tuple[int, str]:
-    """Exit code and one line for an error."""
+def _explain(error: BaseException, resumable: bool) -> tuple[int, str]:
+    """Exit code and one line for an error; only training is resumed, the rest starts again."""
+    go_on = "the same command with --ckpt_path last goes on" if resumable else "start again"
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, "interrupted; the same command with --ckpt_path last goes on"
+        return INTERRUPTED, f"interrupted; {go_on}" if resumable else "interrupted"
     wrong_input = find_input_error(error)
     if wrong_input is not None:
         return WRONG_INPUT, str(wrong_input)
     if _is_full_disk(error):
-        return WRONG_INPUT, (
-            f"no space left on the disk ({error}); make room, then go on with --ckpt_path last"
-        )
+        return WRONG_INPUT, f"no space left on the disk; make room; {go_on}"
+    if isinstance(error, OSError) and error.errno in NO_ACCESS:
+        return WRONG_INPUT, f"{error.filename}: {error.strerror}; choose a place you may write to"
     first = (str(error).strip() or "no message").splitlines()[0]
     return FAILED, f"{type(error).__name__}: {first} (--debug shows where)"
 
 
 def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether the system said so, however deep; SQLite has words of its own for it."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return True
@@ -134,5 +143,18 @@ def _experiment(name: str) -> Path:
     ]
     for place in places:
         if place.is_file():
+            _check_yaml(place)
             return place
     raise InputError(f"--config {name}: no such file, here or among dlheir's experiments")
+
+
+def _check_yaml(path: Path) -> None:
+    """Refuse what is no YAML here, where the file's name is known."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", see line {mark.line + 1}" if mark else ""
+        raise InputError(f"--config {path}: not written in YAML{where}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"--config {path}: no settings in it; expected lines like `runs: FOLDER`")

@@ -22,6 +22,10 @@ def written_whole(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
+        # Some file systems store the new name before the content: after a power cut the file would
+        # be there and empty. The new name itself may be lost, then the old file is there, whole.
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

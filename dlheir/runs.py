@@ -23,6 +23,7 @@ _CIRCUMSTANCES = {
         "enable_progress_bar",
         "log_every_n_steps",
         "logger",
+        "model_registry",
         "num_nodes",
         "num_sanity_val_steps",
         "plugins",
@@ -131,8 +132,8 @@ def run_id(config: dict[str, Any], content: dict[str, Any]) -> str:
 
 def git_commit() -> str | None:
     """The code's commit, with `-dirty` where files have changed since; None outside a clone."""
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
+    here = Path(__file__).resolve().parent
+    git = ["git", "--no-optional-locks", "-C", str(here)]
     try:
         top = _output([*git, "rev-parse", "--show-toplevel"])
         if Path(top) != here.parent:  # installed into some other project's environment

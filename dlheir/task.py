@@ -1,6 +1,7 @@
 """HashingTask: a network, an objective and an optimiser, trained by Lightning."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -53,7 +54,7 @@ class HashingTask(LightningModule):
         momentum: Of SGD.
         nesterov: Whether momentum looks ahead.
         weight_decay: Of all weights of more than one dimension.
-        schedule: "constant", or "cosine" down to 0 at the last step.
+        schedule: "constant", or "cosine", which would reach 0 one step after the last.
         warmup_epochs: Epochs over which the learning rate rises from 0.
         channels_last: Lay pictures and weights out as convolutions like them.
         compile: Compile the training step with torch.compile.
@@ -153,9 +154,10 @@ class HashingTask(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """SGD over backbone and head, with a schedule by steps."""
         optimizer = SGD(self._parameter_groups(), momentum=self.momentum, nesterov=self.nesterov)
-        steps = int(self.trainer.estimated_stepping_batches)
-        warmup = round(self.warmup_epochs * steps / (self.trainer.max_epochs or 1))
-        factor = _schedule(self.schedule, warmup, steps)
+        steps = self.trainer.estimated_stepping_batches
+        batches = self.trainer.num_training_batches
+        steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
+        factor = _schedule(self.schedule, round(self.warmup_epochs * steps_per_epoch), steps)
         scheduler = LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,
@@ -237,7 +239,7 @@ class HashingTask(LightningModule):
             collector.reset()  # type: ignore[operator]
 
 
-def _schedule(schedule: Schedule, warmup: int, steps: int) -> Any:
+def _schedule(schedule: Schedule, warmup: int, steps: float) -> Callable[[int], float]:
     """The learning rate's factor by step: linear warm-up, then constant or half a cosine."""
 
     def factor(step: int) -> float:

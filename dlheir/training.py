@@ -2,27 +2,32 @@
 
 import logging
 import shutil
+import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import RichProgressBar, Timer
+from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.trainer.states import TrainerStatus
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from dlheir import data
+from dlheir.arguments import DESCRIPTION, Parser
 from dlheir.callbacks.checkpointing import WholeFileCheckpointIO, checkpoint_callbacks
-from dlheir.callbacks.metrics_csv import MetricsCsv
+from dlheir.callbacks.metrics_csv import LogBeforeCheckpoint, MetricsCsv
+from dlheir.callbacks.progress import training_progress
 from dlheir.callbacks.retrieval import RetrievalCallback
 from dlheir.callbacks.threshold import FitThreshold
 from dlheir.callbacks.wandb import WandbOptions, WandbReport, wandb_logger
 from dlheir.console import console
 from dlheir.data.split import write_split
-from dlheir.errors import InputError, find_input_error
+from dlheir.errors import InputError
 from dlheir.files import sha256_of_file, written_whole
 from dlheir.models.trained import load_trained
 from dlheir.models.weights import read_torch_file
@@ -39,17 +44,12 @@ TRAINER_DEFAULTS = {
     # The samplers share pictures among devices themselves; see EpochSampler.
     "use_distributed_sampler": False,
 }
+# What numpy takes as a seed.
+SEEDS = 2**32
 # Of a checkpoint: weights and momentum, for the last, the best and the one being written.
 CHECKPOINT_COPIES = 2 * 3
-
-
-class Parser(LightningArgumentParser):
-    """Answers wrong arguments with one line."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise instead of printing the usage."""
-        # What a constructor said stands deep in jsonargparse's message.
-        raise find_input_error(ex) or InputError(" ".join(message.split())) from ex
+# Bytes: retrieval.png, codes and logs.
+SMALL_FILES = 4_000_000
 
 
 class RunCLI(LightningCLI):
@@ -67,8 +67,8 @@ class RunCLI(LightningCLI):
             subclass_mode_data=True,
             save_config_callback=None,  # written once the run's folder is known
             trainer_defaults=TRAINER_DEFAULTS,
-            seed_everything_default=0,
             parser_class=Parser,
+            parser_kwargs={command: _parser_texts(command) for command in self.subcommands()},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # keeps hyperparameters plain
             args=args,
@@ -77,23 +77,52 @@ class RunCLI(LightningCLI):
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The two that a run has, with the arguments of Trainer's methods that are set here."""
-        skipped = {"model", "datamodule", "weights_only"}
+        skipped = {"model", "datamodule", "weights_only", "ckpt_path"}
         return {
             "fit": skipped | {"train_dataloaders", "val_dataloaders"},
             "test": skipped | {"dataloaders", "verbose"},
         }
 
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add what a run is besides model, data and trainer."""
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the seed; Lightning's own would take a random one, which no run id can name."""
+        parser.add_argument(
+            "--seed_everything",
+            type=int,
+            default=0,
+            help="Draws split, first weights, orders and augmentation.",
+        )
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what a run is made of, the trainer's many arguments last."""
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            help="fit: `last` goes on where the same run was stopped, a file goes on from its "
+            "state; test: the checkpoint to test.",
+        )
         parser.add_argument("--runs", type=str, default="runs", help="Folder of all runs.")
         parser.add_argument(
             "--experiment", type=str, default="default", help="Folder of runs that belong together."
         )
+        parser.add_lightning_class_args(HashingTask, "model")
+        parser.add_lightning_class_args(data.PictureFolder, "data", subclass_mode=True)
         parser.add_class_arguments(RetrievalCallback, "retrieval")
         parser.add_class_arguments(WandbOptions, "wandb")
+        parser.add_lightning_class_args(Trainer, "trainer")
+        parser.set_defaults({f"trainer.{k}": v for k, v in TRAINER_DEFAULTS.items()})
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Link what two of them share."""
         parser.link_arguments("seed_everything", "data.init_args.seed")
         for name in ("num_classes", "image_size", "resize"):
             parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, and refuse seeds that numpy would refuse later."""
+        super().parse_arguments(parser, args)
+        seed = self.config[self.config.subcommand].seed_everything
+        if not 0 <= seed < SEEDS:
+            raise InputError(f"--seed_everything is {seed}; give a number from 0 to {SEEDS - 1}")
 
     def _parse_ckpt_path(self) -> None:
         """Take no settings from a checkpoint, as Lightning would: the configuration decides."""
@@ -110,7 +139,7 @@ class RunCLI(LightningCLI):
         )
         self.metrics = MetricsCsv(self.run.metrics)
         wandb = wandb_logger(settings.wandb, self.run, config["experiment"], config)
-        return super().instantiate_trainer(
+        given = dict(
             default_root_dir=str(self.run.path),
             logger=[self.metrics, *([wandb] if wandb else [])],
             plugins=[WholeFileCheckpointIO(), *_as_list(settings.trainer.plugins)],
@@ -118,57 +147,80 @@ class RunCLI(LightningCLI):
                 *_as_list(settings.trainer.callbacks),
                 *checkpoint_callbacks(self.run, validated=bool(self.datamodule.split.validation)),
                 FitThreshold(),
+                LogBeforeCheckpoint(self.metrics),
                 Timer(),
                 settings.retrieval,
                 WandbReport(settings.wandb),
-                RichProgressBar(console_kwargs={"stderr": True}),
+                training_progress(),
             ],
             **kwargs,
         )
+        try:
+            return super().instantiate_trainer(**given)
+        except Exception as error:  # Lightning raises many kinds, all of its arguments
+            raise InputError(f"trainer: {error}") from error
 
     def before_fit(self) -> None:
         """Begin the run's folder, or go on where it was."""
         self._stop_if_finished()
-        settings = self.config_init.fit
+        self._check_trainer()
+        settings, done = self.config_init.fit, 0
         if settings.ckpt_path == "last":
-            settings.ckpt_path = self.run.last if self.run.last.is_file() else None
+            settings.ckpt_path = str(self.run.last) if self.run.last.is_file() else None
         elif self.run.begun and not _is_helper():
             raise InputError(
                 f"{self.run.path}: begun, not finished; go on with --ckpt_path last, or remove it"
             )
         if settings.ckpt_path is not None:
             load_trained(self.model.network, settings.ckpt_path)  # refuses another network's
-            self.metrics.rewind(read_torch_file(Path(settings.ckpt_path))["global_step"])
+            done = _steps_of(Path(settings.ckpt_path))
+        self._check_room()
+        self.metrics.rewind(done)
         self._begin_folder()
 
     def fit(self, **kwargs: Any) -> None:
-        """Train. Lightning turns Ctrl-C into exit code 1; here it stays an interruption."""
-        try:
-            self.trainer.fit(**kwargs, weights_only=True)
-        except SystemExit:
-            if self.trainer.state.status == TrainerStatus.INTERRUPTED:
-                raise KeyboardInterrupt from None
-            raise
+        """Train."""
+        with self._interruptible():
+            self.trainer.fit(**kwargs, ckpt_path=self.config_init.fit.ckpt_path, weights_only=True)
 
     def after_fit(self) -> None:
         """Test the best state on the validation part, or the last where there is none."""
-        best = self.run.best if self.datamodule.split.validation else self.run.last
-        self.test(model=self.model, datamodule=self.datamodule, ckpt_path=best)
+        tested = self.run.best if self.datamodule.split.validation else self.run.last
+        if not tested.is_file():
+            raise InputError(
+                f"{tested}: was never written, as no epoch was trained or validated; see "
+                "--ckpt_path, --trainer.max_steps and --trainer.check_val_every_n_epoch"
+            )
+        self.test(model=self.model, datamodule=self.datamodule, ckpt_path=tested)
         self._show_results()
 
     def before_test(self) -> None:
         """Begin a folder of its own for this checkpoint under these settings."""
         self._stop_if_finished()
+        self._check_trainer()
         load_trained(self.model.network, self._tested_checkpoint())  # refuses another network's
+        self._check_room()
         self._begin_folder()
 
-    def test(self, **kwargs: Any) -> None:
+    def test(self, ckpt_path: Path | None = None, **kwargs: Any) -> None:
         """Hash database and queries; the retrieval callback does the rest."""
-        self.trainer.test(**kwargs, weights_only=True, verbose=False)
+        path = ckpt_path or self._tested_checkpoint()
+        with self._interruptible():
+            self.trainer.test(**kwargs, ckpt_path=path, weights_only=True, verbose=False)
 
     def after_test(self) -> None:
         """Show what was found."""
         self._show_results()
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Lightning turns Ctrl-C into exit code 1; here it stays an interruption."""
+        try:
+            yield
+        except SystemExit:
+            if self.trainer.state.status == TrainerStatus.INTERRUPTED:
+                raise KeyboardInterrupt from None
+            raise
 
     def _resolved_config(self) -> dict[str, Any]:
         """Every setting as plain values, as `config.yaml` holds them."""
@@ -203,7 +255,9 @@ class RunCLI(LightningCLI):
 
     def _tested_checkpoint(self) -> Path:
         path = self.config_init.test.ckpt_path
-        if path is None or not Path(path).is_file():
+        if path is None:
+            raise InputError("--ckpt_path is missing; give the checkpoint to test")
+        if not Path(path).is_file():
             raise InputError(f"--ckpt_path {path}: no such file; give the checkpoint to test")
         return Path(path)
 
@@ -213,11 +267,33 @@ class RunCLI(LightningCLI):
             self._show_results()
             raise SystemExit(0)
 
+    def _check_trainer(self) -> None:
+        """Refuse what would fail only after work was done, or give a result of a part."""
+        trainer = self.trainer
+        # Raises where devices cannot share a batch.
+        self.datamodule.batch_per_device(trainer.world_size)
+        if getattr(trainer, "fast_dev_run", False):  # set by a helper of Trainer's
+            raise InputError(
+                "--trainer.fast_dev_run keeps no checkpoint to test; for a short run use "
+                "--trainer.max_epochs 1 --trainer.limit_train_batches 1"
+            )
+        for name in ("max_epochs", "max_steps", "limit_train_batches"):
+            if self.subcommand == "fit" and getattr(trainer, name) == 0:
+                raise InputError(f"--trainer.{name} is 0; there is nothing to train")
+        for name in ("limit_val_batches", "limit_test_batches"):
+            if getattr(trainer, name) != 1.0:
+                raise InputError(f"--trainer.{name} is not for hashing: every picture is searched")
+
     def _begin_folder(self) -> None:
-        self._check_room()
         if _is_helper():
             return
-        self.run.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.run.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"{self.run.path}: cannot be made ({error.strerror}); choose another folder by "
+                "--runs"
+            ) from error
         for part in self.run.path.rglob(".*.part"):  # of a process that was killed while writing
             part.unlink()
         write_split(self.run.split, self.datamodule.split, self.datamodule.facts)
@@ -230,7 +306,9 @@ class RunCLI(LightningCLI):
         split = self.datamodule.split
         pictures = sum(p.stat().st_size for p in self.datamodule.paths(split.database))
         weights = sum(4 * p.numel() for p in self.model.network.parameters())
-        needed = pictures + weights * CHECKPOINT_COPIES
+        needed = pictures + weights * CHECKPOINT_COPIES + SMALL_FILES
+        if self.run.path.is_dir():  # what a resumed run wrote before is replaced
+            needed -= sum(p.stat().st_size for p in self.run.path.rglob("*") if p.is_file())
         parent = next(p for p in [self.run.path, *self.run.path.resolve().parents] if p.exists())
         free = shutil.disk_usage(parent).free
         if free < needed:
@@ -255,7 +333,32 @@ def main(args: list[str]) -> None:
         InputError: The arguments or the input are wrong.
     """
     _quiet_lightning()
+    # A batch system's or a sweep's request to stop is like Ctrl-C; Lightning alone would let a
+    # test go on, and end a training with exit code 0.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     RunCLI(args)
+
+
+def _parser_texts(command: str) -> dict[str, str]:
+    return {
+        "usage": f"dlheir {command} [--config FILE] [--SECTION.NAME VALUE ...]",
+        "description": DESCRIPTION % {"command": command},
+    }
+
+
+def _steps_of(checkpoint: Path) -> int:
+    """Number of steps that a state was trained for.
+
+    Raises:
+        InputError: It is a network alone, without the optimiser's state.
+    """
+    content = read_torch_file(checkpoint)
+    if not {"global_step", "optimizer_states", "loops"} <= content.keys():
+        raise InputError(
+            f"checkpoint {checkpoint} holds a network alone; training goes on from the last.ckpt "
+            "of a run"
+        )
+    return int(content["global_step"])
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -31,6 +31,26 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, file)
 
 
+class MovableCheckpoint(ModelCheckpoint):
+    """Remembers the best score when the run's folder was moved; Lightning would forget it."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what was remembered for the files of the same names in this folder."""
+        moved = {
+            **state_dict,
+            "dirpath": self.dirpath,
+            "best_k_models": {
+                self._here(path): score for path, score in state_dict["best_k_models"].items()
+            },
+        }
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            moved[key] = self._here(state_dict[key])
+        super().load_state_dict(moved)
+
+    def _here(self, path: str) -> str:
+        return str(Path(str(self.dirpath), Path(path).name)) if path else path
+
+
 def checkpoint_callbacks(run: RunFolder, *, validated: bool) -> list[ModelCheckpoint]:
     """What saves a run's checkpoints.
 
@@ -41,13 +61,13 @@ def checkpoint_callbacks(run: RunFolder, *, validated: bool) -> list[ModelCheckp
     Returns:
         One callback for the state after each epoch, and one for the best state.
     """
-    last = ModelCheckpoint(
+    last = MovableCheckpoint(
         dirpath=run.checkpoints,
         filename=run.last.stem,
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    best = ModelCheckpoint(
+    best = MovableCheckpoint(
         dirpath=run.checkpoints,
         filename=run.best.stem,
         monitor=VALIDATION_METRIC,

@@ -5,6 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -23,6 +24,7 @@ class MetricsCsv(Logger):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
+        self._written: set[tuple[int | None, str]] = set()
 
     @property
     def name(self) -> str:
@@ -41,16 +43,20 @@ class MetricsCsv(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Append one line a value."""
-        epoch = metrics.pop("epoch", None)
+        """Append one line a value; a value that this step has already is passed over."""
+        epoch = metrics.get("epoch")
+        new = {n: v for n, v in metrics.items() if n != "epoch" and (step, n) not in self._written}
+        # A metric comes twice in the same step or not at all, so older steps can be forgotten.
+        self._written = {known for known in self._written if known[0] == step}
+        self._written |= {(step, name) for name in new}
         is_new = not self._path.exists()
         with self._path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")
             if is_new:
                 writer.writerow(COLUMNS)
             writer.writerows(
                 [step, "" if epoch is None else int(epoch), name, value]
-                for name, value in metrics.items()
+                for name, value in new.items()
             )
 
     @rank_zero_only
@@ -58,12 +64,35 @@ class MetricsCsv(Logger):
         """Drop what was logged at or after a step that training is about to repeat."""
         if not self._path.exists():
             return
-        with self._path.open(newline="", encoding="utf-8") as file:
-            # A killed process may have left half a line.
-            rows = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
-        kept = [row for row in rows[1:] if int(row[0]) < step]
+        text = self._path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # a killed process may have left half a line
+        kept = [row for row in csv.reader(whole.splitlines()[1:]) if int(row[0]) < step]
         with (
             written_whole(self._path) as part,
             part.open("w", newline="", encoding="utf-8") as file,
         ):
-            csv.writer(file).writerows([COLUMNS, *kept])
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *kept])
+
+
+class LogBeforeCheckpoint(Callback):
+    """Writes an epoch's training metrics before its checkpoint; Lightning logs them after it.
+
+    A run killed between the two would go on from the checkpoint and never log them.
+
+    Args:
+        metrics: Where to write them.
+    """
+
+    def __init__(self, metrics: MetricsCsv) -> None:
+        self._metrics = metrics
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Lightning calls this before it calls the callbacks that write checkpoints."""
+        training = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("train_")
+        }
+        self._metrics.log_metrics(
+            {**training, "epoch": trainer.current_epoch}, step=trainer.global_step - 1
+        )

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from dlheir.callbacks.outcome import Outcome
 from dlheir.collector import HashedSet
+from dlheir.data.dataset import Batch
 from dlheir.data.folder import PictureFolder
 from dlheir.errors import InputError
 from dlheir.runs import RunFolder
@@ -57,8 +59,18 @@ class RetrievalCallback(Callback):
         self._hashing_seconds = dict.fromkeys(HASHING.values(), 0.0)
         self._batch_ended = time.perf_counter()
 
-    def on_test_batch_end(self, *args: Any, dataloader_idx: int = 0, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,  # noqa: ARG002
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ARG002
+        batch: Batch,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,
+    ) -> None:
         """Add a batch's time to its function."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
         now = time.perf_counter()
         self._hashing_seconds[HASHING[dataloader_idx]] += now - self._batch_ended
         self._batch_ended = now
@@ -79,16 +91,20 @@ class RetrievalCallback(Callback):
         data: PictureFolder = trainer.datamodule  # type: ignore[attr-defined]
         shown = _of_different_classes(queries.labels, self.queries_shown)
         run.store.unlink(missing_ok=True)  # of an interrupted test
-        simulation = simulate(
-            run.store,
-            data.paths(data.split.database),
-            task.codes_of(database),
-            task.codes_of(queries),
-            k=max(*self.ks, self.answers_shown),
-            seed=data.seed,
-            shown=shown,
-            answers_shown=self.answers_shown,
-        )
+        try:
+            simulation = simulate(
+                run.store,
+                data.paths(data.split.database),
+                task.codes_of(database),
+                task.codes_of(queries),
+                k=max(*self.ks, self.answers_shown),
+                seed=data.seed,
+                shown=shown,
+                answers_shown=self.answers_shown,
+            )
+        except BaseException:
+            run.store.unlink(missing_ok=True)  # half an upload, on a disk that may be full
+            raise
         if not self.keep_store:
             run.store.unlink()
         outcome = Outcome(

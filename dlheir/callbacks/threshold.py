@@ -28,8 +28,8 @@ class FitThreshold(Callback):
             for batch in progress(
                 datamodule.loader_of(datamodule.split.training), "Fitting median"
             ):
-                on_device = trainer.strategy.batch_to_device(batch)
-                ready = pl_module.on_after_batch_transfer(on_device, 0)
+                # This normalizes too: it calls the task's `on_after_batch_transfer`.
+                ready = trainer.strategy.batch_to_device(batch)
                 activations = pl_module.network.activations(ready.image)
                 collector.update(ready.number, activations, ready.label)
         pl_module.fit_threshold(collector.compute())

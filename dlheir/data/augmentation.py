@@ -17,8 +17,8 @@ class Augmentation:
         flip: Mirror half of the pictures left to right.
         min_area: Cut out a part of at least this share of the picture's area, in (0, 1]; 1 cuts
             nothing.
-        jitter: Strength of changes in brightness, contrast and saturation, 0 or more; hue
-            changes by a quarter of it.
+        jitter: Strength of changes in brightness, contrast and saturation, in [0, 1];
+            hue changes by a quarter of it.
         erase: Share of the pictures in which a rectangle is blanked, in [0, 1].
     """
 
@@ -64,7 +64,8 @@ def augment(transform: v2.Transform, picture: Tensor, seed: int, epoch: int, num
         uint8 (3, S, S).
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(mixed_seed(seed, epoch, number))
+        # Not torch.manual_seed, which seeds the GPUs too: fork_rng does not put theirs back here.
+        torch.default_generator.manual_seed(mixed_seed(seed, epoch, number))
         varied: Tensor = transform(picture)
     return varied
 

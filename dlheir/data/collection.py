@@ -1,7 +1,6 @@
 """A collection: pictures on disk and the class of each."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +48,10 @@ def class_per_folder(root: Path) -> Collection:
         InputError: The folder is missing, has no class, or a class has fewer than two pictures.
     """
     _check_folder(root)
-    folders = [p for p in sorted(root.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+    folders = class_folders(root)
     if not folders:
         raise InputError(f"{root}: no class folders in it; expected {root}/<class>/<picture>.jpg")
-    return _collection(root, _pictures(root, "*/*"), class_of=lambda path: path.parent.name)
+    return _collection(root, {folder.name: _pictures(folder) for folder in folders})
 
 
 def class_per_hundred(root: Path) -> Collection:
@@ -68,13 +67,22 @@ def class_per_hundred(root: Path) -> Collection:
         InputError: The folder is missing or empty, or a picture's name is no number.
     """
     _check_folder(root)
-    pictures = _pictures(root, "*")
+    pictures = _pictures(root)
     if not pictures:
-        raise InputError(f"{root}: no pictures in it")
+        raise InputError(f"{root}: no pictures in it; expected {root}/<number>.jpg")
+    by_class: dict[str, list[Path]] = {}
     for path in pictures:
-        if not re.fullmatch(r"\d+", path.stem):
-            raise InputError(f"{path}: its name is no number, so its class is unknown")
-    return _collection(root, pictures, class_of=lambda path: f"{int(path.stem) // 100:03d}")
+        if not re.fullmatch(r"[0-9]+", path.stem):
+            raise InputError(
+                f"{path}: its name is no number, so its class is unknown; rename or remove it"
+            )
+        by_class.setdefault(f"{int(path.stem) // 100:03d}", []).append(path)
+    return _collection(root, by_class)
+
+
+def class_folders(root: Path) -> list[Path]:
+    """Folders in a folder, sorted; hidden ones are passed."""
+    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _check_folder(root: Path) -> None:
@@ -82,25 +90,24 @@ def _check_folder(root: Path) -> None:
         raise InputError(f"{root}: no such folder; give the folder of pictures by --data.root")
 
 
-def _pictures(root: Path, pattern: str) -> list[Path]:
+def _pictures(folder: Path) -> list[Path]:
     return sorted(
         path
-        for path in root.glob(pattern)
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+        for path in folder.iterdir()
+        if path.suffix.lower() in PICTURE_SUFFIXES
+        and not path.name.startswith(".")
+        and not path.is_dir()
     )
 
 
-def _collection(root: Path, pictures: list[Path], class_of: Callable[[Path], str]) -> Collection:
-    by_class: dict[str, list[Path]] = {}
-    for path in pictures:
-        by_class.setdefault(class_of(path), []).append(path)
+def _collection(root: Path, by_class: dict[str, list[Path]]) -> Collection:
     if len(by_class) < 2:
-        raise InputError(f"{root}: {len(by_class)} classes with pictures; at least 2 are needed")
+        raise InputError(f"{root}: one class, {next(iter(by_class))}; at least 2 are needed")
     for name, members in by_class.items():
         if len(members) < 2:
             raise InputError(
-                f"{root}: class {name} has one picture; at least 2 are needed, one for the "
-                "database and one to query with"
+                f"{root}: class {name} has too few pictures ({len(members)}); at least 2 are "
+                "needed, one for the database and one to query with; add some or remove it"
             )
     classes = sorted(by_class)
     names = [

@@ -3,7 +3,12 @@
 from pathlib import Path
 from typing import ClassVar
 
-from dlheir.data.collection import Collection, class_per_folder, class_per_hundred
+from dlheir.data.collection import (
+    Collection,
+    class_folders,
+    class_per_folder,
+    class_per_hundred,
+)
 from dlheir.data.folder import PictureFolder
 from dlheir.errors import InputError
 
@@ -15,7 +20,7 @@ class Corel(PictureFolder):
 
     def read_collection(self, root: Path) -> Collection:
         """Class per folder where there are folders, number // 100 otherwise."""
-        flat = root.is_dir() and not any(path.is_dir() for path in root.iterdir())
+        flat = root.is_dir() and not class_folders(root)
         collection = class_per_hundred(root) if flat else class_per_folder(root)
         # A result must not go by the name of a set that it was not measured on.
         if len(collection.classes) != self.class_count:

@@ -81,6 +81,7 @@ class EpochSampler(Sampler[Draw]):
 
     Args:
         size: Number of pictures.
+        draws: How many of them an epoch has, the first of its order; by default all.
         shuffle: Whether to draw a new order in each epoch.
         seed: Decides the orders.
         rank: This device's number, from 0.
@@ -88,9 +89,17 @@ class EpochSampler(Sampler[Draw]):
     """
 
     def __init__(
-        self, size: int, *, shuffle: bool = False, seed: int = 0, rank: int = 0, devices: int = 1
+        self,
+        size: int,
+        *,
+        draws: int | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        devices: int = 1,
     ) -> None:
         self._size = size
+        self._draws = size if draws is None else draws
         self._shuffle = shuffle
         self._seed = seed
         self._rank = rank
@@ -102,12 +111,12 @@ class EpochSampler(Sampler[Draw]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return math.ceil(self._size / self._devices)
+        return math.ceil(self._draws / self._devices)
 
     def __iter__(self) -> Iterator[Draw]:
         order = np.arange(self._size)
         if self._shuffle:
             order = np.random.default_rng(mixed_seed(self._seed, self._epoch)).permutation(order)
-        padded = np.resize(order, len(self) * self._devices)
+        padded = np.resize(order[: self._draws], len(self) * self._devices)
         for number in padded[self._rank :: self._devices]:
             yield Draw(self._epoch, int(number))

@@ -1,6 +1,5 @@
 """The data module of any folder of pictures, one sub-folder per class."""
 
-import os
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -10,7 +9,7 @@ from torch.utils.data import DataLoader
 from dlheir.data.augmentation import Augmentation
 from dlheir.data.collection import Collection, class_per_folder
 from dlheir.data.dataset import Batch, EpochSampler, LoadPicture, PictureDataset
-from dlheir.data.inspection import count_near_duplicates, inspect
+from dlheir.data.inspection import count_near_duplicates, inspect, usable_cores
 from dlheir.data.split import check_no_copies, draw_split, read_split, split_sha256
 from dlheir.errors import InputError
 
@@ -35,7 +34,8 @@ class PictureFolder(LightningDataModule):
         augmentation: How training pictures are varied; null leaves them as they are.
         leave_out_unreadable: Go on without pictures that cannot be decoded, and say which.
         allow_copies: Go on although a query is byte-identical to a database picture.
-        workers: Processes that read pictures, per device; null takes one per core, at most 8.
+        workers: Processes that read pictures, per device; null takes one per core, at most 8,
+            for GPUs, and a single one where the network needs the cores itself.
         seed: Draws the split, the orders and the augmentation (set by --seed_everything).
     """
 
@@ -58,13 +58,19 @@ class PictureFolder(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if workers is not None and workers < 0:
+            raise InputError(f"data.workers is {workers}; it must not be negative")
         if batch_size < 2:
             raise InputError(f"data.batch_size is {batch_size}; batch norm needs at least 2")
+        if image_size != "max" and image_size < 1:
+            raise InputError(f"data.image_size is {image_size}; give pixels or 'max'")
+        if seed < 0:
+            raise InputError(f"seed_everything is {seed}; it must be 0 or more")
         self.resize = resize
         self.batch_size = batch_size
         self.seed = seed
         self._augmentation = augmentation
-        self._workers = min(len(os.sched_getaffinity(0)), 8) if workers is None else workers
+        self._workers = workers
         collection = self.read_collection(Path(root).expanduser())
         self.collection, self.facts = inspect(collection, leave_out_unreadable)
         self.image_size = self._longest_side() if image_size == "max" else image_size
@@ -103,6 +109,25 @@ class PictureFolder(LightningDataModule):
             [self.facts[name] for name in self.split.database],
         )
 
+    def batch_per_device(self, devices: int) -> int:
+        """Pictures in a training step on each of several devices.
+
+        Raises:
+            InputError: The batch, or the training set, is too small for so many or not divisible.
+        """
+        if self.batch_size % devices:
+            raise InputError(
+                f"data.batch_size {self.batch_size} cannot be shared by {devices} devices; "
+                f"it counts all devices together"
+            )
+        # Batch norm needs two pictures on each device.
+        if min(self.batch_size, len(self.split.training)) < 2 * devices:
+            raise InputError(
+                f"{devices} devices need at least {2 * devices} pictures in data.batch_size "
+                f"({self.batch_size}) and in the training set ({len(self.split.training)})"
+            )
+        return self.batch_size // devices
+
     def paths(self, names: tuple[str, ...]) -> list[Path]:
         """The files of some pictures."""
         return [self.collection.root / name for name in names]
@@ -113,7 +138,7 @@ class PictureFolder(LightningDataModule):
         return [number[self.facts[name].class_name] for name in names]
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Training pictures in a new order each epoch, the last incomplete batch left out."""
+        """Training pictures in a new order each epoch, in whole batches where there is one."""
         names = self.split.training
         augmentation = self._augmentation and self._augmentation.build(self.image_size)
         dataset = PictureDataset(
@@ -146,27 +171,26 @@ class PictureFolder(LightningDataModule):
 
     def _loader(self, dataset: PictureDataset, shuffle: bool = False) -> DataLoader[Batch]:
         devices = self._trainer.world_size
-        if self.batch_size % devices:
-            raise InputError(
-                f"data.batch_size {self.batch_size} cannot be shared by {devices} devices; "
-                f"it counts all devices together"
-            )
-        batch_size = self.batch_size // devices
+        batch_size = self.batch_per_device(devices)
+        whole_batches = len(dataset) // self.batch_size * self.batch_size
         sampler = EpochSampler(
             len(dataset),
+            # Counted over all devices, so that their number changes no epoch's steps.
+            draws=whole_batches if shuffle and whole_batches else len(dataset),
             shuffle=shuffle,
             seed=self.seed,
             rank=self._trainer.global_rank,
             devices=devices,
         )
+        on_gpu = self._trainer.strategy.root_device.type == "cuda"
+        workers = _workers(on_gpu) if self._workers is None else self._workers
         return DataLoader(
             dataset,
             batch_size=batch_size,
             sampler=sampler,
-            drop_last=shuffle and len(sampler) >= batch_size,
-            num_workers=self._workers,
-            persistent_workers=shuffle and self._workers > 0,
-            pin_memory=self._trainer.strategy.root_device.type == "cuda",
+            num_workers=workers,
+            persistent_workers=shuffle and workers > 0,
+            pin_memory=on_gpu,
         )
 
     @property
@@ -174,3 +198,7 @@ class PictureFolder(LightningDataModule):
         if self.trainer is None:
             raise RuntimeError("a data module makes its loaders for a Trainer")
         return self.trainer
+
+
+def _workers(on_gpu: bool) -> int:
+    return min(usable_cores(), 8) if on_gpu else 1

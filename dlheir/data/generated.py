@@ -42,6 +42,8 @@ class Generated(PictureFolder):
     ) -> None:
         if pictures_per_class < 2:
             raise InputError(f"data.pictures_per_class is {pictures_per_class}; give 2 or more")
+        if pictures_seed < 0:
+            raise InputError(f"data.pictures_seed is {pictures_seed}; it must be 0 or more")
         self._pictures_per_class = pictures_per_class
         self._pictures_seed = pictures_seed
         self._size = image_size

@@ -118,12 +118,14 @@ def read_split(path: Path, facts: Mapping[str, PictureFacts]) -> Split:
     """
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
-        seed = int(written["seed"])
+        schema, seed = written["schema"], int(written["seed"])
         database, queries, validation = (_flat(written[side]) for side in SIDES)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such split file") from error
+    except OSError as error:
+        raise InputError(f"{path}: the split cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a split file as dlheir writes it") from error
+    if schema != SPLIT_SCHEMA:
+        raise InputError(f"{path}: a split of schema {schema}; this program reads {SPLIT_SCHEMA}")
     for name, sha256 in {**database, **queries, **validation}.items():
         if name not in facts:
             raise InputError(f"{path}: {name} is missing; this split is of other pictures")

@@ -46,7 +46,7 @@ class DenseNetBuilder:
         Args:
             tail: "none" for the whole network up to the ReLU after `norm5`; "inverted_residual" for
                 one inverted residual block in place of the last dense layers and `norm5`.
-            replace_last: dense layers of the last block that the tail replaces.
+            replace_last: dense layers of the last block that the tail replaces; 0 keeps them all.
             expansion: expansion of the inverted residual block.
             block_channels: output channels of the inverted residual block.
             memory_efficient: recompute bottlenecks in the backward pass, as torchvision does.
@@ -62,7 +62,7 @@ class DenseNetBuilder:
             features.add_module("relu5", nn.ReLU(inplace=True))
             return Trunk(features, channels)
         *first, last = self.blocks
-        check_integer("replace_last", replace_last, low=1, high=last)
+        check_integer("replace_last", replace_last, low=0, high=last)
         check_integer("expansion", expansion, low=1)
         check_integer("block_channels", block_channels, low=1)
         features, channels = self._features((*first, last - replace_last), memory_efficient)

@@ -1,19 +1,20 @@
 """retrieval.png: what was asked, what the server sees, and what the user gets."""
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from dlheir.files import written_whole
+from dlheir.models.transform import PictureTransform
 from dlheir.store.simulation import Shown
 
 TILE, GAP, MARGIN = 96, 6, 14
 RIGHT, WRONG = (46, 139, 87), (200, 60, 50)
+AS_TILE = PictureTransform(TILE, mean=(0.92, 0.92, 0.92), resize="letterbox")
 INK, PAPER, QUIET = (30, 30, 30), (255, 255, 255), (120, 120, 120)
 
 
@@ -84,11 +85,8 @@ def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int
 
 
 def _tile(content: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(content)) as picture:
-        tile = ImageOps.contain(picture.convert("RGB"), (TILE, TILE), Image.Resampling.LANCZOS)
-    square = Image.new("RGB", (TILE, TILE), (235, 235, 235))
-    square.paste(tile, ((TILE - tile.width) // 2, (TILE - tile.height) // 2))
-    return square
+    levels = AS_TILE.load(content)  # upright, of 8 bits and opaque, whatever the file holds
+    return Image.fromarray(levels.permute(1, 2, 0).numpy())
 
 
 def _noise(envelope: bytes) -> Image.Image:

@@ -63,7 +63,7 @@ class _Clock:
     def measure(self, function: str) -> Iterator[None]:
         began = time.perf_counter()
         yield
-        self.seconds[function] = time.perf_counter() - began
+        self.seconds[function] = self.seconds.get(function, 0.0) + time.perf_counter() - began
 
 
 def simulate(
@@ -108,21 +108,21 @@ def simulate(
             upload = owner.upload(server, pictures, codes, progress=advance)
         clock.seconds |= {"EncImg": upload.sealing_seconds, "upload": upload.upload_seconds}
         row_of = {picture_id: row for row, picture_id in enumerate(upload.ids)}
+        trapdoors = user.trapdoor(query_codes)
         with clock.measure("Search"):
-            ids, distances = server.search(user.trapdoor(query_codes), k)
+            ids, distances = server.search(trapdoors, k)
         answers = np.array([[row_of[i] for i in answer] for answer in ids], dtype=np.int64)
         kept = set(answers[list(shown), :answers_shown].flat)
         looks: dict[int, Shown] = {}
         wanted = np.unique(answers)
         opened = user.open_answers(server, (upload.ids[row] for row in wanted))
-        with clock.measure("Dec"):
-            for row, (picture_id, plain) in zip(
-                wanted, progress(opened, "Opening answers", len(wanted)), strict=True
-            ):
-                if plain != pictures[row].read_bytes():
-                    raise EnvelopeError(f"{pictures[row]}: what was opened is another picture")
-                if row in kept:
-                    looks[int(row)] = Shown(next(server.get([picture_id])), plain)
+        for row in progress(wanted, "Opening answers"):
+            with clock.measure("Dec"):
+                picture_id, plain = next(opened)
+            if plain != pictures[row].read_bytes():
+                raise EnvelopeError(f"{pictures[row]}: what was opened is another picture")
+            if row in kept:
+                looks[int(row)] = Shown(next(server.get([picture_id])), plain)
     return Simulation(
         upload.ids,
         answers,

@@ -104,7 +104,7 @@ def test_options_reach_the_layers():
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("replace_last", 0),
+        ("replace_last", -1),
         ("replace_last", 33),
         ("replace_last", 1.5),
         ("replace_last", True),
@@ -119,7 +119,6 @@ def test_option_out_of_range(option, value):
 
 
 def test_every_layer_of_the_last_block_can_be_replaced():
-    network = get_model(
-        "dlheir_nano", replace_last=len(get_model("dlheir_nano", tail="none").features.denseblock4)
-    )
+    last_block = get_model("dlheir_nano", tail="none").features.denseblock3
+    network = get_model("dlheir_nano", replace_last=len(last_block))
     assert network.eval()(torch.randn(1, 3, 64, 64)).shape == (1, 100)

@@ -66,7 +66,7 @@ def test_weights_fill_a_network_of_another_image_size(network, saved):
         ({"bits": 24}, "bits 12, not 24"),
         ({"num_classes": 4}, "num_classes 3, not 4"),
         ({"replace_last": 3}, "replace_last 2, not 3"),
-        ({"block_channels": 32}, "block_channels 64, not 32"),
+        ({"block_channels": 32}, "block_channels 96, not 32"),
     ],
 )
 def test_weights_of_another_architecture(network, saved, asked, expected):

@@ -1,0 +1,37 @@
+"""Options and fixtures that tests of several folders share."""
+
+import numpy as np
+import pytest
+
+# The fixtures of the command line, found here by pytest.
+from command_line import dlheir, finished_run, main, pictures, small, start
+from PIL import Image
+
+__all__ = ["dlheir", "finished_run", "main", "pictures", "small", "start"]
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--soak-share", type=float, default=1.0, help="share of the soak tests' work to do"
+    )
+    parser.addoption("--soak-seed", type=int, default=0, help="draws the moments of the kills")
+
+
+@pytest.fixture(scope="session")
+def make_pictures(tmp_path_factory):
+    """Write a class-per-folder collection of noise, each class around a colour of its own."""
+
+    def make(sizes, side=40, seed=0):
+        root = tmp_path_factory.mktemp("noise")
+        random = np.random.default_rng(seed)
+        for number, (class_name, count) in enumerate(sizes.items()):
+            folder = root / class_name
+            folder.mkdir(parents=True)
+            colour = 255 * np.eye(3)[number % 3]
+            for i in range(count):
+                noise = random.integers(0, 256, (side, side, 3))
+                levels = ((colour + 2 * noise) / 3).astype(np.uint8)
+                Image.fromarray(levels).save(folder / f"{class_name}{i}.png")
+        return root
+
+    return make

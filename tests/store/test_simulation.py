@@ -1,0 +1,100 @@
+"""The paper's system played through once."""
+
+import numpy as np
+import pytest
+
+from dlheir import retrieval
+from dlheir.store import CloudServer, EnvelopeError
+from dlheir.store.owner import DataOwner
+from dlheir.store.simulation import simulate
+
+COUNT, QUERIES, BITS, K = 40, 6, 6, 9  # so few bits that many pictures tie
+RANDOM = np.random.default_rng(0)
+CODES = RANDOM.integers(0, 2, (COUNT, BITS), dtype=np.uint8)
+QUERY_CODES = RANDOM.integers(0, 2, (QUERIES, BITS), dtype=np.uint8)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Files of different lengths; the store does not look into pictures."""
+    paths = [tmp_path / f"{i}.jpg" for i in range(COUNT)]
+    for i, path in enumerate(paths):
+        path.write_bytes(f"picture {i}".encode() * (i + 1))
+    return paths
+
+
+@pytest.fixture
+def play(tmp_path, files):
+    def play(store="store.sqlite", **changes):
+        settings = {"k": K, "seed": 0} | changes
+        return simulate(tmp_path / store, files, CODES, QUERY_CODES, **settings)
+
+    return play
+
+
+def test_answers_are_those_of_a_search_in_the_order_of_ids(play):
+    found = play()
+    order = found.ranking_order
+    ids = [found.picture_ids[row] for row in order]
+    assert ids == sorted(found.picture_ids)
+    rows, distances = retrieval.search(QUERY_CODES, CODES[order], K)
+    np.testing.assert_array_equal(found.answers, order[rows])
+    np.testing.assert_array_equal(found.distances, distances)
+
+
+def test_everything_is_uploaded_and_what_was_served_is_opened(play, files, tmp_path):
+    found = play()
+    assert found.opened == len(np.unique(found.answers))
+    assert found.plain_bytes == sum(path.stat().st_size for path in files)
+    with CloudServer(tmp_path / "store.sqlite") as server:
+        assert server.picture_ids == sorted(found.picture_ids)
+        envelopes = list(server.get(found.picture_ids))
+    assert found.sealed_bytes == sum(map(len, envelopes))
+
+
+def test_each_function_is_timed(play):
+    seconds = play().seconds
+    assert seconds.keys() == {"KeyGen", "EncImg", "upload", "Search", "Dec"}
+    assert all(value >= 0 for value in seconds.values())
+
+
+def test_seed_decides_ids_and_order_of_uploads_but_no_envelope(play, tmp_path):
+    runs = [play(f"{name}.sqlite", seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
+    assert runs[0].picture_ids == runs[1].picture_ids != runs[2].picture_ids
+    np.testing.assert_array_equal(runs[0].answers, runs[1].answers)
+    sealed = []
+    for name in "ab":
+        with CloudServer(tmp_path / f"{name}.sqlite") as server:
+            sealed.append(next(server.get(runs[0].picture_ids)))
+    assert sealed[0] != sealed[1]
+
+
+def test_shown_holds_the_first_answers_asked_for(play, files, tmp_path):
+    found = play(shown=[1, 4], answers_shown=3)
+    assert found.shown.keys() == set(found.answers[[1, 4], :3].flat)
+    with CloudServer(tmp_path / "store.sqlite") as server:
+        for row, shown in found.shown.items():
+            assert shown.plain == files[row].read_bytes()
+            assert shown.envelope == next(server.get([found.picture_ids[row]]))
+            assert shown.plain not in shown.envelope
+    assert play("none.sqlite").shown == {}
+
+
+def test_more_answers_than_pictures(play):
+    found = play(k=1000)
+    assert found.answers.shape == (QUERIES, COUNT)
+    assert found.opened == COUNT
+
+
+def test_picture_that_changes_after_sealing_is_noticed(play, files, monkeypatch):
+    upload = DataOwner.upload
+
+    def upload_and_change(*arguments, **options):
+        done = upload(*arguments, **options)
+        for path in files:
+            path.write_bytes(path.read_bytes() + b"!")
+        return done
+
+    monkeypatch.setattr(DataOwner, "upload", upload_and_change)
+    with pytest.raises(EnvelopeError, match=r"\.jpg: what was opened is another picture"):
+        play()
