@@ -51,6 +51,8 @@ class HashingTask(LightningModule):
         learning_rate: Of the hash layer and the classifier; the schedule scales it.
         backbone_lr_scale: The backbone's learning rate as a share of `learning_rate`; 0 freezes
             the backbone, batch norm statistics included.
+        frozen_layers: Number of first layers of the backbone that stay as they are, batch norm
+            statistics included; they need no backward pass.
         momentum: Of SGD.
         nesterov: Whether momentum looks ahead.
         weight_decay: Of all weights of more than one dimension.
@@ -75,6 +77,7 @@ class HashingTask(LightningModule):
         objective_options: dict[str, Any] | None = None,
         learning_rate: float = 0.01,
         backbone_lr_scale: float = 1.0,
+        frozen_layers: int = 0,
         momentum: float = 0.9,
         nesterov: bool = False,
         weight_decay: float = 0.0,
@@ -103,6 +106,7 @@ class HashingTask(LightningModule):
         self.threshold = threshold
         self.learning_rate = learning_rate
         self.backbone_lr_scale = backbone_lr_scale
+        self.frozen_layers = frozen_layers
         self.momentum = momentum
         self.nesterov = nesterov
         self.weight_decay = weight_decay
@@ -120,14 +124,18 @@ class HashingTask(LightningModule):
         """Lay out, freeze and compile once the weights are where they will stay."""
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)
-        self.network.features.requires_grad_(self.backbone_lr_scale > 0)
+        self._frozen.requires_grad_(False)
         step = self.network.activations_and_logits
         self._step = torch.compile(step) if self.compile_step else step
 
     def on_train_epoch_start(self) -> None:
-        """A frozen backbone keeps its batch norm statistics too."""
-        if self.backbone_lr_scale == 0:
-            self.network.features.eval()
+        """Frozen layers keep their batch norm statistics too."""
+        self._frozen.eval()
+
+    @property
+    def _frozen(self) -> torch.nn.Module:
+        features = self.network.features
+        return features if self.backbone_lr_scale == 0 else features[: self.frozen_layers]
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Pictures travel as bytes and become numbers on the device."""
