@@ -49,10 +49,9 @@ class HashingTask(LightningModule):
         objective: One of `dlheir.objectives.list_objectives()`.
         objective_options: More arguments of the objective, such as {label_smoothing: 0.1}.
         learning_rate: Of the hash layer and the classifier; the schedule scales it.
-        backbone_lr_scale: The backbone's learning rate as a share of `learning_rate`; 0 freezes
-            the backbone, batch norm statistics included.
-        frozen_layers: Number of first layers of the backbone that stay as they are, batch norm
-            statistics included; they need no backward pass.
+        backbone_lr_scale: The backbone's learning rate as a share of `learning_rate`.
+        frozen_layers: How many first layers of the backbone stay as they are, batch norm
+            statistics included, or "all". They need no backward pass.
         momentum: Of SGD.
         nesterov: Whether momentum looks ahead.
         weight_decay: Of all weights of more than one dimension.
@@ -77,7 +76,7 @@ class HashingTask(LightningModule):
         objective_options: dict[str, Any] | None = None,
         learning_rate: float = 0.01,
         backbone_lr_scale: float = 1.0,
-        frozen_layers: int = 0,
+        frozen_layers: int | Literal["all"] = 0,
         momentum: float = 0.9,
         nesterov: bool = False,
         weight_decay: float = 0.0,
@@ -106,7 +105,7 @@ class HashingTask(LightningModule):
         self.threshold = threshold
         self.learning_rate = learning_rate
         self.backbone_lr_scale = backbone_lr_scale
-        self.frozen_layers = frozen_layers
+        self._frozen = _first_layers(self.network.features, frozen_layers)
         self.momentum = momentum
         self.nesterov = nesterov
         self.weight_decay = weight_decay
@@ -124,18 +123,15 @@ class HashingTask(LightningModule):
         """Lay out, freeze and compile once the weights are where they will stay."""
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)
-        self._frozen.requires_grad_(False)
+        for layer in self._frozen:
+            layer.requires_grad_(False)
         step = self.network.activations_and_logits
         self._step = torch.compile(step) if self.compile_step else step
 
     def on_train_epoch_start(self) -> None:
         """Frozen layers keep their batch norm statistics too."""
-        self._frozen.eval()
-
-    @property
-    def _frozen(self) -> torch.nn.Module:
-        features = self.network.features
-        return features if self.backbone_lr_scale == 0 else features[: self.frozen_layers]
+        for layer in self._frozen:
+            layer.eval()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Pictures travel as bytes and become numbers on the device."""
@@ -261,6 +257,17 @@ def _schedule(schedule: Schedule, warmup: int, steps: float) -> Callable[[int], 
     return factor
 
 
+def _first_layers(backbone: torch.nn.Module, count: int | Literal["all"]) -> list[torch.nn.Module]:
+    layers = list(backbone.children())
+    if count == "all":
+        return layers
+    if not 0 <= count <= len(layers):
+        raise InputError(
+            f"model.frozen_layers is {count}; this backbone has 0 to {len(layers)}, or 'all'"
+        )
+    return layers[:count]
+
+
 def _check_rates(
     learning_rate: float,
     backbone_lr_scale: float,
@@ -268,14 +275,14 @@ def _check_rates(
     weight_decay: float,
     warmup_epochs: float,
 ) -> None:
-    if not learning_rate > 0:
-        raise InputError(f"model.learning_rate is {learning_rate}; it must be above 0")
+    for name, value in (
+        ("learning_rate", learning_rate),
+        ("backbone_lr_scale", backbone_lr_scale),
+    ):
+        if not value > 0:
+            raise InputError(f"model.{name} is {value}; it must be above 0")
     if not 0 <= momentum < 1:
         raise InputError(f"model.momentum is {momentum}; it must be in [0, 1)")
-    for name, value in (
-        ("backbone_lr_scale", backbone_lr_scale),
-        ("weight_decay", weight_decay),
-        ("warmup_epochs", warmup_epochs),
-    ):
+    for name, value in (("weight_decay", weight_decay), ("warmup_epochs", warmup_epochs)):
         if not value >= 0:
             raise InputError(f"model.{name} is {value}; it must not be negative")

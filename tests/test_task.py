@@ -129,7 +129,9 @@ def test_warm_up_counts_epochs_also_where_steps_are_limited(fit):
         {"learning_rate": 0.0},
         {"momentum": 1.0},
         {"weight_decay": -1e-9},
-        {"backbone_lr_scale": -1.0},
+        {"backbone_lr_scale": 0.0},
+        {"frozen_layers": -1},
+        {"frozen_layers": 99},
         {"warmup_epochs": -1.0},
         {"threshold": 0.0},
         {"threshold": 1.0},
@@ -145,21 +147,23 @@ def test_settings_out_of_range(settings):
 # ---------------------------------------------------------------- training
 
 
-def test_frozen_backbone_keeps_weights_and_statistics(fit):
+@pytest.mark.parametrize("count", [5, "all"])
+def test_frozen_layers_keep_weights_and_statistics(fit, count):
     torch.manual_seed(0)
-    before = state_of(HashingTask(**SETTINGS).network)
+    network = HashingTask(**SETTINGS).network
+    before = state_of(network)
+    layers = [name for name, _ in network.features.named_children()]
+    frozen = tuple(f"features.{name}." for name in (layers if count == "all" else layers[:count]))
     _, task, _ = fit(
-        data={"validation_share": 0.25}, trainer={"max_epochs": 2}, backbone_lr_scale=0.0
+        data={"validation_share": 0.25}, trainer={"max_epochs": 2}, frozen_layers=count
     )
+    # No gradients are computed for them either: that is what makes it fast.
+    parameters = task.network.named_parameters()
+    assert all(p.requires_grad != name.startswith(frozen) for name, p in parameters)
     after = task.network.state_dict()
-    # No gradients are computed for it either: that is what makes it fast.
-    assert not any(p.requires_grad for p in task.network.features.parameters())
     for name in before:
-        same = torch.equal(before[name], after[name])
-        if name.startswith("features."):
-            assert same, name
-        elif name not in UNTRAINED:
-            assert not same, name
+        unmoved = name in UNTRAINED or name.startswith(frozen)
+        assert torch.equal(before[name], after[name]) == unmoved, name
 
 
 def test_training_moves_everything(fit):

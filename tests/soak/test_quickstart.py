@@ -36,7 +36,8 @@ def test_an_untrained_network_stays_below_40_percent(name):
     pictures = [render(0, label, n, 64) for label in range(len(CLASSES)) for n in range(25)]
     labels = np.repeat(np.arange(len(CLASSES)), 25)
     with torch.no_grad():
-        images = torch.stack([network.transform(torch.tensor(p).permute(2, 0, 1)) for p in pictures])
+        tensors = [torch.tensor(picture).permute(2, 0, 1) for picture in pictures]
+        images = torch.stack([network.transform(tensor) for tensor in tensors])
         activations = torch.cat([network.activations(batch) for batch in images.split(64)]).numpy()
     codes = retrieval.binarize(activations, retrieval.median_thresholds(activations))
     queries = np.arange(len(labels)) % 25 >= 20
