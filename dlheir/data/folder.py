@@ -9,9 +9,10 @@ from torch.utils.data import DataLoader
 from dlheir.data.augmentation import Augmentation
 from dlheir.data.collection import Collection, class_per_folder
 from dlheir.data.dataset import Batch, EpochSampler, LoadPicture, PictureDataset
-from dlheir.data.inspection import count_near_duplicates, inspect, usable_cores
+from dlheir.data.inspection import count_near_duplicates, inspect
 from dlheir.data.split import check_no_copies, draw_split, read_split, split_sha256
 from dlheir.errors import InputError
+from dlheir.machine import usable_cores
 
 Resize = Literal["warp", "letterbox", "crop"]
 

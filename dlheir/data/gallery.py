@@ -22,6 +22,7 @@ from PIL import Image
 from dlheir.console import progress
 from dlheir.data import scenes
 from dlheir.errors import InputError
+from dlheir.machine import usable_cores
 
 _KINDS = sorted((shape, pattern) for shape in scenes.SHAPES for pattern in scenes.PATTERNS)
 
@@ -105,7 +106,7 @@ def _write_classes(folder: Path, seed: int, pictures_per_class: int, size: int) 
     # threads a fork would break.
     context = get_context("fork" if sys.platform == "linux" else "spawn")
     write = partial(_write_class, folder, seed, pictures_per_class, size)
-    with ProcessPoolExecutor(_cores(), context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(usable_cores(), context, initializer=_end_with_parent) as pool:
         done = pool.map(write, range(len(CLASSES)))
         for _ in progress(done, "Painting pictures", total=len(CLASSES)):
             pass
@@ -116,11 +117,6 @@ def _write_class(folder: Path, seed: int, pictures_per_class: int, size: int, la
     target.mkdir(parents=True)
     for number in range(pictures_per_class):
         Image.fromarray(render(seed, label, number, size)).save(target / f"{number:04d}.png")
-
-
-def _cores() -> int:
-    """Cores that this process may use; containers and batch systems give fewer than there are."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _end_with_parent() -> None:

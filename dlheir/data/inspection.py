@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import os
-import sys
 import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ from PIL import Image
 from dlheir.console import console, progress
 from dlheir.data.collection import Collection
 from dlheir.errors import InputError
+from dlheir.machine import usable_cores
 
 FINGERPRINT_SIDE = 10
 # Cut off each side, as a share of it: black borders of scanned slides make all pictures alike.
@@ -102,11 +101,6 @@ def count_near_duplicates(queries: Iterable[PictureFacts], database: Iterable[Pi
         same_way_up = np.array([q.is_upright for q in chunk])[:, None] == upright
         count += int((alike & same_way_up).any(axis=1).sum())
     return count
-
-
-def usable_cores() -> int:
-    """Cores that this process may use; containers and batch systems give fewer than there are."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _look(path: Path, class_name: str) -> PictureFacts | None:

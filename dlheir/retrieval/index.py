@@ -1,6 +1,5 @@
 """Exact search by Hamming distance, in the order (distance, row)."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import faiss
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dlheir.errors import InputError
+from dlheir.machine import usable_cores
 from dlheir.retrieval.codes import check_codes, pack
 
 _SMALLEST_CHUNK = 32  # queries that faiss compares with the database in one pass
@@ -69,7 +69,7 @@ class HammingIndex:
         # One OpenMP thread a call and threads of our own around it: faiss's barrier between
         # OpenMP threads takes 50 times the search itself when the machine is busy. The number
         # of OpenMP threads belongs to the calling thread, so the user's own faiss keeps its.
-        workers = threads or _usable_cores()
+        workers = threads or usable_cores()
         with ThreadPoolExecutor(workers, initializer=_one_openmp_thread) as pool:
             list(pool.map(search_chunk, _chunks(len(queries), workers)))
         return rows, distances
@@ -97,12 +97,6 @@ def search(
 
 def _one_openmp_thread() -> None:
     faiss.omp_set_num_threads(1)
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux: respects taskset and a job's allocation
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _chunks(queries: int, workers: int) -> list[slice]:
