@@ -1,7 +1,6 @@
 """`dlheir fit` and `dlheir test`: Lightning's command line, one folder a run."""
 
 import logging
-import shutil
 import signal
 import warnings
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from dlheir.data.split import write_split
 from dlheir.errors import InputError
 from dlheir.files import sha256_of_file, written_whole
 from dlheir.models.trained import load_trained
-from dlheir.models.weights import read_torch_file
+from dlheir.preflight import check_room, check_trainer, steps_of
 from dlheir.results import precision_table, read_results
 from dlheir.runs import RunFolder, run_id
 from dlheir.task import HashingTask
@@ -46,10 +45,6 @@ TRAINER_DEFAULTS = {
 }
 # What numpy takes as a seed.
 SEEDS = 2**32
-# Of a checkpoint: weights and momentum, for the last, the best and the one being written.
-CHECKPOINT_COPIES = 2 * 3
-# Bytes: retrieval.png, codes and logs.
-SMALL_FILES = 4_000_000
 
 
 class RunCLI(LightningCLI):
@@ -163,7 +158,7 @@ class RunCLI(LightningCLI):
     def before_fit(self) -> None:
         """Begin the run's folder, or go on where it was."""
         self._stop_if_finished()
-        self._check_trainer()
+        check_trainer(self.trainer, self.datamodule, trains=True)
         settings, done = self.config_init.fit, 0
         if settings.ckpt_path == "last":
             settings.ckpt_path = str(self.run.last) if self.run.last.is_file() else None
@@ -173,8 +168,8 @@ class RunCLI(LightningCLI):
             )
         if settings.ckpt_path is not None:
             load_trained(self.model.network, settings.ckpt_path)  # refuses another network's
-            done = _steps_of(Path(settings.ckpt_path))
-        self._check_room()
+            done = steps_of(Path(settings.ckpt_path))
+        check_room(self.run, self.datamodule, self.model.network)
         self.metrics.rewind(done)
         self._begin_folder()
 
@@ -197,9 +192,9 @@ class RunCLI(LightningCLI):
     def before_test(self) -> None:
         """Begin a folder of its own for this checkpoint under these settings."""
         self._stop_if_finished()
-        self._check_trainer()
+        check_trainer(self.trainer, self.datamodule, trains=False)
         load_trained(self.model.network, self._tested_checkpoint())  # refuses another network's
-        self._check_room()
+        check_room(self.run, self.datamodule, self.model.network)
         self._begin_folder()
 
     def test(self, ckpt_path: Path | None = None, **kwargs: Any) -> None:
@@ -225,7 +220,7 @@ class RunCLI(LightningCLI):
     def _resolved_config(self) -> dict[str, Any]:
         """Every setting as plain values, as `config.yaml` holds them."""
         parser = self._parser(self.subcommand)
-        text = parser.dump(self.config[self.subcommand], skip_none=False)
+        text = parser.dump(self.config[self.subcommand], skip_unset=False)
         resolved: dict[str, Any] = yaml.safe_load(text)
         resolved["ckpt_path"] = None  # where a run was resumed from is not what it is
         return resolved
@@ -267,23 +262,6 @@ class RunCLI(LightningCLI):
             self._show_results()
             raise SystemExit(0)
 
-    def _check_trainer(self) -> None:
-        """Refuse what would fail only after work was done, or give a result of a part."""
-        trainer = self.trainer
-        # Raises where devices cannot share a batch.
-        self.datamodule.batch_per_device(trainer.world_size)
-        if getattr(trainer, "fast_dev_run", False):  # set by a helper of Trainer's
-            raise InputError(
-                "--trainer.fast_dev_run keeps no checkpoint to test; for a short run use "
-                "--trainer.max_epochs 1 --trainer.limit_train_batches 1"
-            )
-        for name in ("max_epochs", "max_steps", "limit_train_batches"):
-            if self.subcommand == "fit" and getattr(trainer, name) == 0:
-                raise InputError(f"--trainer.{name} is 0; there is nothing to train")
-        for name in ("limit_val_batches", "limit_test_batches"):
-            if getattr(trainer, name) != 1.0:
-                raise InputError(f"--trainer.{name} is not for hashing: every picture is searched")
-
     def _begin_folder(self) -> None:
         if _is_helper():
             return
@@ -300,22 +278,6 @@ class RunCLI(LightningCLI):
         with written_whole(self.run.config) as part:
             part.write_text(yaml.safe_dump(self._resolved_config(), sort_keys=False))
         _say(f"Run folder: {self.run.path}")
-
-    def _check_room(self) -> None:
-        """Ask for the room that sealed pictures and checkpoints will take, before any work."""
-        split = self.datamodule.split
-        pictures = sum(p.stat().st_size for p in self.datamodule.paths(split.database))
-        weights = sum(4 * p.numel() for p in self.model.network.parameters())
-        needed = pictures + weights * CHECKPOINT_COPIES + SMALL_FILES
-        if self.run.path.is_dir():  # what a resumed run wrote before is replaced
-            needed -= sum(p.stat().st_size for p in self.run.path.rglob("*") if p.is_file())
-        parent = next(p for p in [self.run.path, *self.run.path.resolve().parents] if p.exists())
-        free = shutil.disk_usage(parent).free
-        if free < needed:
-            raise InputError(
-                f"{parent}: {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB needed; make "
-                "room or choose another folder by --runs"
-            )
 
     @rank_zero_only
     def _show_results(self) -> None:
@@ -344,21 +306,6 @@ def _parser_texts(command: str) -> dict[str, str]:
         "usage": f"dlheir {command} [--config FILE] [--SECTION.NAME VALUE ...]",
         "description": DESCRIPTION % {"command": command},
     }
-
-
-def _steps_of(checkpoint: Path) -> int:
-    """Number of steps that a state was trained for.
-
-    Raises:
-        InputError: It is a network alone, without the optimiser's state.
-    """
-    content = read_torch_file(checkpoint)
-    if not {"global_step", "optimizer_states", "loops"} <= content.keys():
-        raise InputError(
-            f"checkpoint {checkpoint} holds a network alone; training goes on from the last.ckpt "
-            "of a run"
-        )
-    return int(content["global_step"])
 
 
 def _as_list(value: Any) -> list[Any]:

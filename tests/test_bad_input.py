@@ -47,6 +47,7 @@ WRONG_ARGUMENTS = {
     "no batches": (["--trainer.limit_train_batches", "0"], "--trainer.limit_train_batches is 0"),
     "test of a part": (["--trainer.limit_test_batches", "0.5"], "every picture is searched"),
     "dry run": (["--trainer.fast_dev_run", "true"], "keeps no checkpoint to test"),
+    "half weights": (["--trainer.precision", "bf16-true"], "use one of 32-true, bf16-mixed"),
     "no such accelerator": (["--trainer.accelerator", "abacus"], "invalid accelerator name"),
     "no such device": (["--trainer.devices", "0"], "not a valid input using cpu accelerator"),
     "no such precision": (["--trainer.precision", "7"], "--trainer.precision is 7; expected "),

@@ -23,7 +23,7 @@ class CrossEntropy(Objective):
 
     def __init__(self, bits: int, num_classes: int, label_smoothing: float = 0.0) -> None:
         super().__init__(bits, num_classes)
-        if not 0 <= label_smoothing < 1:
+        if not isinstance(label_smoothing, int | float) or not 0 <= label_smoothing < 1:
             raise InputError(f"label_smoothing is {label_smoothing}; it must be in [0, 1)")
         self.label_smoothing = label_smoothing
 

@@ -1,6 +1,7 @@
 """The registry of training objectives."""
 
 import difflib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -76,7 +77,10 @@ def get_objective(name: str, bits: int, num_classes: int, **options: Any) -> Obj
         raise InputError(
             f"unknown objective {name!r}; {hint}there are: {', '.join(list_objectives())}"
         )
-    try:
-        return _OBJECTIVES[name](bits, num_classes, **options)
-    except TypeError as error:
-        raise InputError(f"objective {name}: {error}") from error
+    objective = _OBJECTIVES[name]
+    known = set(inspect.signature(objective).parameters) - {"bits", "num_classes"}
+    for option in options:
+        if option not in known:
+            taken = ", ".join(sorted(known)) or "no options"
+            raise InputError(f"objective {name!r} takes no {option!r}; it takes {taken}")
+    return objective(bits, num_classes, **options)

@@ -92,7 +92,11 @@ def test_an_envelope_opens_under_its_own_id_only(jpeg):
         open_envelope(KEY, ID[:-1], seal(KEY, ID, jpeg))
 
 
-@pytest.mark.parametrize("key", [generate_key(), KEY[:-1] + bytes([KEY[-1] ^ 1]), KEY[:16], b""])
+@pytest.mark.parametrize(
+    "key",
+    [generate_key(), KEY[:-1] + bytes([KEY[-1] ^ 1]), KEY[:16], b""],
+    ids=["another", "one bit", "half", "none"],
+)
 def test_another_key_does_not_open(key, jpeg):
     with pytest.raises(EnvelopeError):
         open_envelope(key, ID, seal(KEY, ID, jpeg))
@@ -121,7 +125,11 @@ def test_nonces_never_repeat():
     assert len(nonces) == 10_000
 
 
-@pytest.mark.parametrize(("key", "picture_id"), [(KEY[:-1], ID), (KEY, ID + b"x"), ("k" * 32, ID)])
+@pytest.mark.parametrize(
+    ("key", "picture_id"),
+    [(KEY[:-1], ID), (KEY, ID + b"x"), ("k" * 32, ID)],
+    ids=["short key", "long id", "text for a key"],
+)
 def test_sealing_refuses_a_key_or_id_of_another_length(key, picture_id):
     with pytest.raises(InputError) as error:
         seal(key, picture_id, b"")
