@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.trainer.states import TrainerStatus
 from pytorch_lightning.utilities import rank_zero_only
@@ -19,6 +18,7 @@ from rich.console import Console
 from dlheir import data
 from dlheir.arguments import DESCRIPTION, Parser
 from dlheir.callbacks.checkpointing import WholeFileCheckpointIO, checkpoint_callbacks
+from dlheir.callbacks.clock import TrainingClock
 from dlheir.callbacks.metrics_csv import LogBeforeCheckpoint, MetricsCsv
 from dlheir.callbacks.progress import training_progress
 from dlheir.callbacks.retrieval import RetrievalCallback
@@ -143,7 +143,7 @@ class RunCLI(LightningCLI):
                 *checkpoint_callbacks(self.run, validated=bool(self.datamodule.split.validation)),
                 FitThreshold(),
                 LogBeforeCheckpoint(self.metrics),
-                Timer(),
+                TrainingClock(),
                 settings.retrieval,
                 WandbReport(settings.wandb),
                 training_progress(),

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Timer
+from pytorch_lightning import Callback, Trainer
 
 from dlheir import retrieval
+from dlheir.callbacks.clock import TrainingClock
 from dlheir.collector import HashedSet
 from dlheir.complexity import measure
 from dlheir.data.folder import PictureFolder
@@ -154,8 +154,8 @@ class Outcome:
 
     def _timing(self, trainer: Trainer) -> dict[str, float]:
         """Seconds of training, over all sessions of a resumed run, and of each function."""
-        timers = [c for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
-        training = timers[0].time_elapsed("train")
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        training = sum(c.seconds for c in callbacks if isinstance(c, TrainingClock))
         seconds = {"training": training, **self.hashing_seconds, **self.simulation.seconds}
         return {name: round(value, 6) for name, value in seconds.items()}
 

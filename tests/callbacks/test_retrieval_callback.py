@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint, Timer
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dlheir import load_checkpoint, retrieval
+from dlheir.callbacks.clock import TrainingClock
 from dlheir.callbacks.metrics_csv import MetricsCsv
 from dlheir.callbacks.retrieval import RetrievalCallback
 from dlheir.callbacks.threshold import FitThreshold
@@ -49,7 +50,12 @@ def run_with(data, tmp_path_factory):
             accelerator="cpu",
             logger=MetricsCsv(run.metrics),
             log_every_n_steps=1,
-            callbacks=[saving, FitThreshold(), Timer(), RetrievalCallback(ks=KS, **settings)],
+            callbacks=[
+                saving,
+                FitThreshold(),
+                TrainingClock(),
+                RetrievalCallback(ks=KS, **settings),
+            ],
             default_root_dir=run.path,
             enable_progress_bar=False,
             enable_model_summary=False,
