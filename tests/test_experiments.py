@@ -15,7 +15,9 @@ def resolved(main, path):
 
 
 @pytest.mark.parametrize(
-    "path", EXPERIMENTS.rglob("*.yaml"), ids=lambda path: path.relative_to(EXPERIMENTS).as_posix()
+    "path",
+    sorted(EXPERIMENTS.rglob("*.yaml")),
+    ids=lambda path: path.relative_to(EXPERIMENTS).as_posix(),
 )
 def test_every_configuration_is_accepted(main, path):
     assert resolved(main, path)["experiment"] != "default"
