@@ -1,5 +1,7 @@
 """Options and fixtures that tests of several folders share."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,11 @@ from command_line import dlheir, finished_run, main, pictures, small, start
 from PIL import Image
 
 __all__ = ["dlheir", "finished_run", "main", "pictures", "small", "start"]
+
+
+# A shell's `&` makes everything below it deaf to Ctrl-C, which some tests send to processes.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
