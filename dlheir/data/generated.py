@@ -2,10 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-from dlheir.data.augmentation import Augmentation
 from dlheir.data.collection import Collection
-from dlheir.data.folder import PictureFolder, Resize
+from dlheir.data.folder import PictureFolder
 from dlheir.data.gallery import PICTURES_PER_CLASS, write_pictures
 from dlheir.errors import InputError
 
@@ -13,14 +13,14 @@ from dlheir.errors import InputError
 class Generated(PictureFolder):
     """Pictures painted by a program: shapes of nature in patterns, on any ground, in any light.
 
-    They are painted once, at the size that the network takes, and kept. Arguments not named here
-    are those of `PictureFolder`.
+    They are painted once, at the size that the network takes, and kept.
 
     Args:
         root: Folder to keep them in; null takes the user's cache (XDG_CACHE_HOME).
         image_size: Side of the pictures, in pixels.
         pictures_per_class: Number of pictures of each class.
         pictures_seed: Decides the pictures themselves, not their split.
+        settings: More arguments of `PictureFolder`.
     """
 
     public = True
@@ -29,16 +29,9 @@ class Generated(PictureFolder):
         self,
         root: str | None = None,
         image_size: int = 64,
-        resize: Resize = "warp",
-        batch_size: int = 64,
-        database_share: float = 0.8,
-        validation_share: float = 0.0,
-        split: str | None = None,
-        augmentation: Augmentation | None = None,
-        workers: int | None = None,
-        seed: int = 0,
         pictures_per_class: int = PICTURES_PER_CLASS,
         pictures_seed: int = 0,
+        **settings: Any,
     ) -> None:
         if pictures_per_class < 2:
             raise InputError(f"data.pictures_per_class is {pictures_per_class}; give 2 or more")
@@ -48,18 +41,8 @@ class Generated(PictureFolder):
         self._pictures_seed = pictures_seed
         self._size = image_size
         name = f"s{pictures_seed}-{pictures_per_class}x-{image_size}px"
-        super().__init__(
-            root=str(Path(root) if root else _cache() / "generated" / name),
-            image_size=image_size,
-            resize=resize,
-            batch_size=batch_size,
-            database_share=database_share,
-            validation_share=validation_share,
-            split=split,
-            augmentation=augmentation,
-            workers=workers,
-            seed=seed,
-        )
+        root = root or str(_cache() / "generated" / name)
+        super().__init__(root=root, image_size=image_size, **settings)
 
     def read_collection(self, root: Path) -> Collection:
         """Paint the pictures unless they are there."""
