@@ -1,5 +1,6 @@
 """What a person sees while the work is done: one console, one kind of progress bar."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -9,8 +10,9 @@ from rich.progress import Progress, track
 
 T = TypeVar("T")
 
-# Results go to stdout; everything about the work itself goes to stderr.
-console = Console(stderr=True, highlight=False)
+# Results go to stdout; everything about the work itself goes to stderr. Of several processes on
+# a machine, one speaks.
+console = Console(stderr=True, highlight=False, quiet=os.environ.get("LOCAL_RANK", "0") != "0")
 
 
 def progress(items: Iterable[T], description: str, total: int | None = None) -> Iterable[T]:

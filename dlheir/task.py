@@ -150,8 +150,8 @@ class HashingTask(LightningModule):
         activations, logits = self._step(batch.image)
         loss = self.objective(logits, activations, batch.label)
         correct = (logits.argmax(dim=1) == batch.label).float().mean()
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
-        self.log("train_accuracy", correct, on_step=False, on_epoch=True, prog_bar=True)
+        measured = {"train_loss": loss, "train_accuracy": correct}
+        self.log_dict(measured, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         self.log("learning_rate", self.trainer.optimizers[0].param_groups[-1]["lr"])
         return loss  # type: ignore[no-any-return]
 
