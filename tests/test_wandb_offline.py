@@ -135,3 +135,18 @@ def test_resumed_run_goes_on_under_the_same_id(start, dlheir, small, tmp_path):
     assert len(logged.history["precision_at_k/path"]) == 1
     assert logged.history["epoch"][0] > 0
     assert 39 in logged.history["epoch"]
+
+
+def test_a_login_without_a_network_does_not_stop_a_run(dlheir, small, tmp_path):
+    unreachable = {
+        "WANDB_API_KEY": "0" * 40,
+        "WANDB_BASE_URL": "http://127.0.0.1:9",  # nobody listens there
+        "WANDB_INIT_TIMEOUT": "1",
+    }
+    arguments = small(tmp_path, trainer__log_every_n_steps=1, **WITH_WANDB)
+    finished = dlheir(*arguments, env=unreachable)
+    assert finished.code == 0, finished.err
+    assert "W&B cannot be reached; logging offline" in finished.err
+    folder = the_run(tmp_path)
+    (logged,) = offline_runs(folder)
+    assert_has_curves_and_results(logged, folder)

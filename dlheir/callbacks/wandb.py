@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 
+from dlheir.console import console
 from dlheir.data.folder import PictureFolder
 from dlheir.results import read_results
 from dlheir.runs import RunFolder
+
+# Seconds to wait for W&B's server at the start.
+PATIENCE = 30
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,9 @@ class WandbOptions:
     """How a run is logged to Weights & Biases.
 
     Attributes:
-        mode: "auto" is online where there is a login and offline otherwise; an offline run waits
-            in the run's folder for `wandb sync`. "disabled" logs to the run's folder alone.
+        mode: "auto" is online where there is a login and W&B answers, and offline otherwise; an
+            offline run waits in the run's folder for `wandb sync`. "disabled" logs to the run's
+            folder alone.
         project: The W&B project.
         pictures: Send retrieval.png of pictures that are not public, too. W&B is a third party.
     """
@@ -27,6 +33,24 @@ class WandbOptions:
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
     project: str = "dlheir"
     pictures: bool = False
+
+
+class ForgivingWandbLogger(WandbLogger):
+    """Goes on offline where W&B cannot be reached: a run is worth more than its log."""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The W&B run, begun when it is first asked for."""
+        import wandb
+
+        try:
+            return super().experiment
+        except wandb.errors.CommError:
+            console.print("W&B cannot be reached; logging offline, for `wandb sync` later")
+            wandb.teardown()  # a run that could not begin stands in the way of another
+            self._wandb_init["mode"] = "offline"
+            return super().experiment
 
 
 def wandb_logger(
@@ -48,7 +72,9 @@ def wandb_logger(
     # A privacy project reports nothing to third parties unasked.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     os.environ.setdefault("WANDB_SILENT", "true")
-    return WandbLogger(
+    os.environ.setdefault("WANDB_INIT_TIMEOUT", str(PATIENCE))
+    kind = ForgivingWandbLogger if options.mode == "auto" else WandbLogger
+    return kind(
         project=options.project,
         id=run.run_id,
         name=run.run_id,
