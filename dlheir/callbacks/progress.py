@@ -11,8 +11,20 @@ from dlheir.console import console
 def training_progress() -> ProgressBar:
     """A progress bar where stderr is a terminal, else lines that do not flood a log."""
     if console.is_terminal:
-        return RichProgressBar(console_kwargs={"stderr": True})
+        return Bar(console_kwargs={"stderr": True})
     return EpochLines()
+
+
+class Bar(RichProgressBar):
+    """Lightning's bar without its version number, a piece of the run id here."""
+
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """What stands behind the bar."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
 
 
 class EpochLines(ProgressBar):
