@@ -14,7 +14,6 @@ _CIRCUMSTANCES = {
     "trainer": {
         "accelerator",
         "barebones",
-        "callbacks",
         "default_root_dir",
         "devices",
         "enable_autolog_hparams",
@@ -26,7 +25,6 @@ _CIRCUMSTANCES = {
         "model_registry",
         "num_nodes",
         "num_sanity_val_steps",
-        "plugins",
         "profiler",
         "strategy",
         "use_distributed_sampler",

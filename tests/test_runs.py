@@ -27,8 +27,6 @@ CIRCUMSTANCES = {
             "devices",
             "num_nodes",
             "logger",
-            "callbacks",
-            "plugins",
             "default_root_dir",
             "enable_checkpointing",
             "enable_progress_bar",
