@@ -17,6 +17,17 @@ from PIL import Image
 
 # Pictures of each class: odd numbers in the database (23) and among the queries (7).
 CLASS_SIZES = {"bird_plain": 8, "fish_banded": 9, "leaf_spotted": 13}
+# In the folder of a finished run without a validation part, sorted.
+FILES = [
+    "checkpoints/last.ckpt",
+    "codes.npz",
+    "config.yaml",
+    "metrics.csv",
+    "results.json",
+    "retrieval.png",
+    "split.json",
+    "store.sqlite",
+]
 PATIENCE = 300  # seconds; a hanging process fails its test
 
 

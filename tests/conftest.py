@@ -1,6 +1,7 @@
 """Options and fixtures that tests of several folders share."""
 
 import signal
+import subprocess
 
 import numpy as np
 import pytest
@@ -42,3 +43,26 @@ def make_pictures(tmp_path_factory):
         return root
 
     return make
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Mount disks of some size, where this is allowed."""
+    mounted = []
+
+    def mount(options):
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        try:
+            done = subprocess.run(command, capture_output=True, check=False).returncode == 0
+        except OSError:
+            done = False
+        if not done:
+            pytest.skip("needs the right to mount a small disk")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,7 +1,5 @@
 """Wrong arguments and wrong input: one line, exit code 2, and nothing left behind."""
 
-import subprocess
-
 import pytest
 import torch
 from command_line import snapshot, the_run
@@ -230,29 +228,6 @@ def test_imagenet_weights_without_a_network(
 def test_runs_below_a_file(complaint, small, tmp_path):
     (tmp_path / "file").write_text("")
     assert "choose another folder by --runs" in complaint(*small(tmp_path / "file" / "runs"))
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """Mount disks of some size, where this is allowed."""
-    mounted = []
-
-    def mount(options):
-        folder = tmp_path / f"disk{len(mounted)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        try:
-            done = subprocess.run(command, capture_output=True, check=False).returncode == 0
-        except OSError:
-            done = False
-        if not done:
-            pytest.skip("needs the right to mount a small disk")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_read_only_runs(complaint, small, disk):

@@ -9,21 +9,10 @@ from unittest.mock import Mock
 
 import pytest
 import yaml
-from command_line import clean_environment, the_run
+from command_line import FILES, clean_environment, the_run
 
 from dlheir import cli
 from dlheir.errors import InputError
-
-FILES = [
-    "checkpoints/last.ckpt",
-    "codes.npz",
-    "config.yaml",
-    "metrics.csv",
-    "results.json",
-    "retrieval.png",
-    "split.json",
-    "store.sqlite",
-]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
