@@ -15,6 +15,8 @@ from dlheir.data.dataset import Batch
 from dlheir.data.folder import PictureFolder
 from dlheir.errors import InputError
 from dlheir.runs import RunFolder
+from dlheir.store.owner import Picture
+from dlheir.store.policy import Mode
 from dlheir.store.simulation import simulate
 from dlheir.task import DATABASE, QUERIES, HashingTask
 
@@ -30,6 +32,8 @@ class RetrievalCallback(Callback):
     Args:
         ks: Numbers of answers to report precision at; the paper's by default.
         keep_store: Leave the server's file in the run's folder.
+        codes: How the store protects codes from the server: `plain` (the paper), `keyed` or
+            `client`; the answers are the same.
         queries_shown: Queries in `retrieval.png`, from as many classes.
         answers_shown: Answers to each of them.
     """
@@ -38,6 +42,7 @@ class RetrievalCallback(Callback):
         self,
         ks: tuple[int, ...] = (20, 40, 60, 80, 100),
         keep_store: bool = True,
+        codes: Mode = "plain",
         queries_shown: int = 6,
         answers_shown: int = 8,
     ) -> None:
@@ -49,6 +54,7 @@ class RetrievalCallback(Callback):
             )
         self.ks = tuple(sorted(set(ks)))
         self.keep_store = keep_store
+        self.codes = codes
         self.queries_shown = queries_shown
         self.answers_shown = answers_shown
         self._hashing_seconds: dict[str, float] = {}
@@ -94,9 +100,10 @@ class RetrievalCallback(Callback):
         try:
             simulation = simulate(
                 run.store,
-                data.paths(data.split.database),
+                [Picture(name, data.collection.root / name) for name in data.split.database],
                 task.codes_of(database),
                 task.codes_of(queries),
+                mode=self.codes,
                 k=max(*self.ks, self.answers_shown),
                 seed=data.seed,
                 shown=shown,

@@ -1,79 +1,116 @@
-"""Sealed pictures: AES-256-GCM, bound to the picture id.
+"""Sealed pictures: AES-256-GCM under a key of their own, with a key commitment.
 
-An envelope is
-
-    header (5) || nonce (12) || ciphertext (as long as the picture's file) || tag (16)
-
-with header = "DLHE" || version 1. The associated data are header || picture id. A fresh nonce is
-drawn for every envelope, and no function takes one: a nonce used twice under one key would give
-both pictures and the authentication away. Nonces of 96 random bits allow 2^32 envelopes a key
-(NIST SP 800-38D, section 8.3).
+The layout and the reason for each field are in `FORMAT.md`, section 3. Each envelope draws a fresh
+salt and nonce, and no function takes one: a pair used twice would give both pictures and the
+authentication away.
 """
 
+import hmac
 import secrets
+from collections.abc import Mapping
 
 from Crypto.Cipher import AES
 
-from dlheir.errors import InputError
+from dlheir.store.derivation import (
+    COMMITMENT_BYTES,
+    check_bytes,
+    check_key_version,
+    check_version_key,
+    image_key,
+)
 from dlheir.store.errors import EnvelopeError
-from dlheir.store.keys import check_key
-from dlheir.store.record import PICTURE_ID_BYTES
+from dlheir.store.policy import STORE_ID_BYTES
+from dlheir.store.record import PICTURE_ID_BYTES, prefixed
 
-_HEADER = b"DLHE\x01"
+TAG_BYTES = 16
+
+_START = b"DLHE\x02\x01"  # magic, version 2, suite 1: HKDF-SHA-256 and AES-256-GCM
+_SALT_BYTES = 32
 _NONCE_BYTES = 12
-_TAG_BYTES = 16
-_PREFIX_BYTES = len(_HEADER) + _NONCE_BYTES
+_KEY_VERSION = slice(6, 10)
+_SALT = slice(10, 42)
+_NONCE = slice(42, 54)
+_COMMITMENT = slice(54, 86)
+_HEADER_BYTES = len(_START) + 4 + _SALT_BYTES + _NONCE_BYTES + COMMITMENT_BYTES
+
+OVERHEAD = _HEADER_BYTES + TAG_BYTES
+"""Bytes that an envelope has more than its content: 102."""
 
 
-def seal(key: bytes, picture_id: bytes, plain: bytes) -> bytes:
+def seal(
+    version_key: bytes, key_version: int, store_id: bytes, picture_id: bytes, content: bytes
+) -> bytes:
     """Encrypt and authenticate one picture (the paper's EncImg(K, M) -> E).
 
     Args:
-        key: 32 bytes from `generate_key`.
+        version_key: 32 bytes, the key of `key_version`.
+        key_version: 1 to 2^32 - 1.
+        store_id: 16 bytes; the envelope opens in this store only.
         picture_id: 16 bytes; the envelope opens under this id only.
-        plain: the bytes of the picture's file.
+        content: from `encode_content`.
 
     Returns:
-        The envelope, 33 bytes longer than `plain`.
+        The envelope, `OVERHEAD` bytes longer than `content`.
 
     Raises:
-        InputError: when key or picture id have another length.
+        InputError: on a key, a key version, an id or a content that is none.
     """
-    check_key(key)
-    if len(picture_id) != PICTURE_ID_BYTES:
-        raise InputError(f"picture id: {len(picture_id)} bytes, expected {PICTURE_ID_BYTES}")
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
-    cipher.update(_HEADER + picture_id)
-    ciphertext, tag = cipher.encrypt_and_digest(plain)
-    return b"".join((_HEADER, nonce, ciphertext, tag))
+    check_version_key(version_key)
+    check_key_version(key_version)
+    check_bytes("store id", store_id, STORE_ID_BYTES)
+    check_bytes("picture id", picture_id, PICTURE_ID_BYTES)
+    check_bytes("content", content)
+    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
+    key, commitment = image_key(version_key, salt, store_id)
+    header = b"".join((_START, key_version.to_bytes(4), salt, nonce, commitment))
+    cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES)
+    cipher.update(_associated_data(header, store_id, picture_id, len(content)))
+    ciphertext, tag = cipher.encrypt_and_digest(content)
+    return b"".join((header, ciphertext, tag))
 
 
-def open_envelope(key: bytes, picture_id: bytes, envelope: bytes) -> bytes:
+def open_envelope(
+    versions: Mapping[int, bytes], store_id: bytes, picture_id: bytes, envelope: bytes
+) -> bytes:
     """Verify an envelope and decrypt it (the paper's Dec(K, R) -> Img_R, for one picture).
 
     Args:
-        key: the key that it was sealed with.
-        picture_id: the id that it was sealed for.
+        versions: the key of each key version that the reader has.
+        store_id: of the store that it was sealed for.
+        picture_id: that it was sealed for.
         envelope: what `seal` returned.
 
     Returns:
-        The bytes of the picture's file, all of them verified.
+        The content, all of it verified, for `decode_content`.
 
     Raises:
-        EnvelopeError: on any key, id or envelope that do not belong together.
+        EnvelopeError: on keys, ids and an envelope that do not belong together.
     """
-    if len(envelope) < _PREFIX_BYTES + _TAG_BYTES or not envelope.startswith(_HEADER):
+    if len(envelope) < OVERHEAD or not envelope.startswith(_START):
         raise _does_not_open()
-    nonce = envelope[len(_HEADER) : _PREFIX_BYTES]
+    header, sealed = envelope[:_HEADER_BYTES], memoryview(envelope)[_HEADER_BYTES:]
+    version_key = versions.get(int.from_bytes(header[_KEY_VERSION]))
+    if version_key is None:
+        raise _does_not_open()
+    key, commitment = image_key(version_key, header[_SALT], store_id)
+    if not hmac.compare_digest(commitment, header[_COMMITMENT]):
+        raise _does_not_open()
+    cipher = AES.new(key, AES.MODE_GCM, nonce=header[_NONCE], mac_len=TAG_BYTES)
+    ciphertext, tag = sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]
+    cipher.update(_associated_data(header, store_id, picture_id, len(ciphertext)))
     try:
-        cipher = AES.new(check_key(key), AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
-        cipher.update(_HEADER + picture_id)
-        return cipher.decrypt_and_verify(
-            envelope[_PREFIX_BYTES:-_TAG_BYTES], envelope[-_TAG_BYTES:]
-        )
-    except ValueError:  # the tag is wrong, or the key is not one
+        return bytes(cipher.decrypt_and_verify(ciphertext, tag))
+    except ValueError:
         raise _does_not_open() from None
+
+
+def envelope_tag(envelope: bytes) -> bytes:
+    """Return the 16 bytes that stand for the envelope in its record's MAC."""
+    return envelope[-TAG_BYTES:]
+
+
+def _associated_data(header: bytes, store_id: bytes, picture_id: bytes, plain_length: int) -> bytes:
+    return prefixed(header, store_id, picture_id, plain_length.to_bytes(8))
 
 
 def _does_not_open() -> EnvelopeError:

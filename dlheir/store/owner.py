@@ -1,23 +1,57 @@
-"""The data owner: seals pictures and uploads them with their codes."""
+"""The data owner: seals pictures, uploads them with their protected codes, changes keys."""
 
-import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dlheir.errors import InputError
-from dlheir.retrieval import check_codes, pack
-from dlheir.store.envelope import seal
-from dlheir.store.keys import check_key
-from dlheir.store.record import PICTURE_ID_BYTES, Record
+from dlheir.retrieval import check_codes
+from dlheir.store.content import encode_content
+from dlheir.store.envelope import envelope_tag, open_envelope, seal
+from dlheir.store.errors import LyingServerError, StoreInputError
+from dlheir.store.grants import make_grant
+from dlheir.store.keys import OwnerKeys
+from dlheir.store.ledger import Ledger
+from dlheir.store.manifest import sign_root
+from dlheir.store.merkle import MerkleTree
+from dlheir.store.protection import CodeProtection
+from dlheir.store.record import Record
+from dlheir.store.root import SignedRoot
 from dlheir.store.server import CloudServer
 
-PictureSource = Path | bytes | Callable[[], bytes]
-"""A picture's file, its bytes, or what returns its bytes when its turn comes."""
+Progress = Callable[[int], None]
+"""Called with the number of pictures just done."""
+
+
+class Picture(NamedTuple):
+    """A picture to upload.
+
+    Attributes:
+        name: what the owner calls it, such as a path below a folder; sealed with the picture.
+        source: its file, or its bytes.
+    """
+
+    name: str
+    source: Path | bytes
+
+    def read(self) -> bytes:
+        """Return the bytes of the file.
+
+        Raises:
+            InputError: when it cannot be read.
+        """
+        if isinstance(self.source, bytes):
+            return self.source
+        try:
+            return self.source.read_bytes()
+        except OSError as error:
+            raise InputError(f"{self.source}: cannot be read ({error.strerror})") from None
 
 
 @dataclass(frozen=True)
@@ -25,9 +59,9 @@ class Upload:
     """What an upload did.
 
     Attributes:
-        ids: picture ids in the order of the pictures given: the owner's private catalogue.
-        sealing_seconds: spent in EncImg; reading the files does not count.
-        upload_seconds: spent by the server to store the batches.
+        ids: picture ids in the order of the pictures given.
+        sealing_seconds: spent in EncImg, the protection of codes included, reading files not.
+        upload_seconds: spent to sign and store the batches.
         plain_bytes: of all picture files together.
         sealed_bytes: of all envelopes together.
     """
@@ -40,69 +74,83 @@ class Upload:
 
 
 class DataOwner:
-    """Holds the key and the pictures."""
+    """Holds the keys and the pictures, and is the only one whose writes the users believe.
 
-    def __init__(self, key: bytes, random: np.random.Generator | None = None) -> None:
-        """Take the key.
+    Every method that writes reads the store's table first, once, and holds it to the owner's last
+    signature: LyingServerError if the server shows anything else. Batches are transactions: after a
+    failure or a kill the earlier ones stand and the same call goes on.
+    """
 
-        Args:
-            key: 32 bytes from `generate_key`.
-            random: draws picture ids and the order of uploads. The default is the operating
-                system's randomness. A seeded generator makes the order of ties reproducible and
-                the ids predictable: for experiments only. Nonces never come from it.
+    def __init__(self, keys: OwnerKeys, server: CloudServer) -> None:
+        """Take the keys to a store.
 
         Raises:
-            InputError: when the key is none.
+            StoreInputError: when they are another store's.
         """
-        self._key = check_key(key)
-        self._random = random
+        if keys.policy != server.policy:
+            raise StoreInputError(f"{server.path}: is not the store of these keys")
+        self._keys = keys
+        self._server = server
+        self._ledger: Ledger | None = None
+
+    @staticmethod
+    def empty_root(keys: OwnerKeys) -> SignedRoot:
+        """Sign the empty store that `CloudServer.create` makes."""
+        return sign_root(keys.signing_key, keys.policy.store_id, 0, MerkleTree())
+
+    def missing(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """Return the pictures whose names the store does not hold, in the order of their ids.
+
+        Ids look random, so that the order of uploads tells nothing of folders or classes.
+        """
+        held = self._current_ledger().leaves
+        by_id = {self._keys.picture_id(picture.name): picture for picture in pictures}
+        return [by_id[picture_id] for picture_id in sorted(by_id) if picture_id not in held]
 
     def upload(
         self,
-        server: CloudServer,
-        pictures: Sequence[PictureSource],
+        pictures: Sequence[Picture],
         codes: ArrayLike,
         batch_size: int = 256,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Upload:
-        """Seal each picture's file bytes (EncImg) and store them with their codes.
-
-        Pictures go up in shuffled order under random ids, so that neither tells the server of
-        paths, classes or order. Each batch is one transaction: when a later one fails, the earlier
-        ones stay on the server.
+        """Seal each picture (EncImg) and store it with its code (hashgen), in the order of ids.
 
         Args:
-            server: where to.
-            pictures: N picture files, read when their batch is sealed.
-            codes: (N, bits) in {0, 1}, the pictures' codes (hashgen), in the same order.
+            pictures: N pictures of different names, read when their batch is sealed.
+            codes: (N, bits) in {0, 1}, in the same order.
             batch_size: pictures a transaction, at least 1; so many are held in memory.
-            progress: called after each batch with the number of pictures just stored.
+            progress: called after each batch.
 
         Raises:
-            InputError: on codes that do not fit pictures or server, or an unreadable file.
+            InputError: on codes that do not fit pictures or store, or an unreadable file.
+            StoreInputError: on a name that the store holds already.
             StoreError: when the server cannot store them.
         """
-        bits = check_codes(codes, "codes", server.bits)
+        bits = check_codes(codes, "codes", self._server.policy.bits)
         if len(bits) != len(pictures):
             raise InputError(f"{len(pictures)} pictures with {len(bits)} codes, expected one each")
         if batch_size < 1:
             raise InputError(f"batch_size: {batch_size}, expected at least 1")
-        packed = pack(bits)
-        ids = [self._draw_id() for _ in pictures]
-        order = self._draw_order(len(pictures))
+        ids = [self._keys.picture_id(picture.name) for picture in pictures]
+        self._refuse_known(pictures, ids)
+        order = sorted(range(len(ids)), key=ids.__getitem__)
         sealing = uploading = 0.0
         plain_bytes = sealed_bytes = 0
 
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            plains = [_read(pictures[row]) for row in batch]
+            plains = [pictures[row].read() for row in batch]
             began = time.perf_counter()
-            records = [
-                Record(ids[row], packed[row].tobytes(), seal(self._key, ids[row], plain))
+            contents = [
+                encode_content(pictures[row].name, plain)
                 for row, plain in zip(batch, plains, strict=True)
             ]
+            records = self._sealed([ids[row] for row in batch], contents, bits[batch])
             sealed = time.perf_counter()
-            server.put(records)
+            with self._writing() as ledger:
+                root = ledger.next_root(put=[record.leaf for record in records])
+                self._server.put(records, root)
             uploading += time.perf_counter() - sealed
             sealing += sealed - began
             plain_bytes += sum(map(len, plains))
@@ -111,25 +159,125 @@ class DataOwner:
                 progress(len(batch))
         return Upload(ids, sealing, uploading, plain_bytes, sealed_bytes)
 
-    def _draw_id(self) -> bytes:
-        if self._random is not None:
-            return self._random.bytes(PICTURE_ID_BYTES)
-        return secrets.token_bytes(PICTURE_ID_BYTES)
+    def remove(
+        self, names: Sequence[str], batch_size: int = 1024, progress: Progress | None = None
+    ) -> None:
+        """Take pictures out of the store.
 
-    def _draw_order(self, count: int) -> list[int]:
-        if self._random is not None:
-            return [int(row) for row in self._random.permutation(count)]
-        order = list(range(count))
-        secrets.SystemRandom().shuffle(order)
-        return order
+        Args:
+            names: as they were uploaded.
+            batch_size: pictures a transaction.
+            progress: called after each batch.
 
+        Raises:
+            StoreInputError: on a name that the store does not hold; then nothing is removed.
+        """
+        held = self._current_ledger().leaves
+        ids = {self._keys.picture_id(name): name for name in names}
+        for picture_id, name in ids.items():
+            if picture_id not in held:
+                raise StoreInputError(f"{self._server.path}: holds no picture named {name}")
+        order = sorted(ids)
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            with self._writing() as ledger:
+                self._server.remove(batch, ledger.next_root(remove=batch))
+            if progress is not None:
+                progress(len(batch))
 
-def _read(picture: PictureSource) -> bytes:
-    if isinstance(picture, bytes):
-        return picture
-    if not isinstance(picture, Path):
-        return picture()
-    try:
-        return picture.read_bytes()
-    except OSError as error:
-        raise InputError(f"{picture}: cannot be read ({error.strerror})") from None
+    @property
+    def outdated(self) -> int:
+        """Number of pictures under an older key version than the primary one."""
+        return len(self._outdated_ids())
+
+    def rotate(self, batch_size: int = 64, progress: Progress | None = None) -> None:
+        """Bring every picture under the primary key version: opened, sealed anew, code and all.
+
+        Users get their grants of that version first, so that they can ask throughout. Start the
+        version with `OwnerKeys.start_version`, and keep the keys in a file, before this.
+
+        Args:
+            batch_size: pictures a transaction; so many are held in memory.
+            progress: called after each batch.
+
+        Raises:
+            EnvelopeError: on a picture that does not open; the earlier batches stand.
+        """
+        for recipient in self._keys.users.values():
+            self.grant(recipient)
+        order = self._outdated_ids()
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            contents, codes = zip(*self._opened(batch), strict=True)
+            records = self._sealed(batch, contents, np.stack(codes))
+            with self._writing() as ledger:
+                root = ledger.next_root(put=[record.leaf for record in records])
+                self._server.replace(records, root)
+            if progress is not None:
+                progress(len(batch))
+
+    def grant(self, recipient: bytes) -> None:
+        """Leave a user, by public key, the keys of all versions that are live or about to be."""
+        live = self._server.key_versions.keys() | {self._keys.primary}
+        for version in sorted(live):
+            grant = make_grant(self._keys, version, recipient)
+            self._server.put_grant(recipient, version, grant)
+
+    def _sealed(
+        self, ids: Sequence[bytes], contents: Sequence[bytes], codes: NDArray[np.uint8]
+    ) -> list[Record]:
+        policy, version = self._server.policy, self._keys.primary
+        key = self._keys.versions[version]
+        protection = self._protection(version)
+        stored_codes = protection.protect(codes, ids)
+        records = []
+        for picture_id, content, code in zip(ids, contents, stored_codes, strict=True):
+            envelope = seal(key, version, policy.store_id, picture_id, content)
+            mac = protection.mac(picture_id, code, envelope_tag(envelope))
+            records.append(Record(picture_id, version, code, mac, envelope))
+        return records
+
+    def _opened(self, ids: Sequence[bytes]) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
+        """Content and code of pictures; each is the one that the owner signed for."""
+        leaves = self._current_ledger().leaves
+        for picture_id, served in zip(ids, self._server.get(ids), strict=True):
+            record = served.record
+            if record.leaf != leaves[picture_id]:
+                raise LyingServerError(f"picture {picture_id.hex()} is not the one uploaded")
+            content = open_envelope(
+                self._keys.versions, self._server.policy.store_id, picture_id, record.envelope
+            )
+            protection = self._protection(record.key_version)
+            yield content, protection.reveal([record.code], [picture_id])[0]
+
+    def _protection(self, version: int) -> CodeProtection:
+        return CodeProtection(self._server.policy, version, self._keys.versions[version])
+
+    def _outdated_ids(self) -> list[bytes]:
+        leaves = self._current_ledger().leaves
+        primary = self._keys.primary
+        return sorted(i for i, leaf in leaves.items() if leaf.key_version != primary)
+
+    def _refuse_known(self, pictures: Sequence[Picture], ids: Sequence[bytes]) -> None:
+        held = self._current_ledger().leaves
+        seen: set[bytes] = set()
+        for picture, picture_id in zip(pictures, ids, strict=True):
+            if picture_id in held or picture_id in seen:
+                raise StoreInputError(
+                    f"{self._server.path}: holds a picture named {picture.name} already"
+                )
+            seen.add(picture_id)
+
+    def _current_ledger(self) -> Ledger:
+        if self._ledger is None:
+            self._server.sweep()
+            self._ledger = Ledger(self._server, self._keys)
+        return self._ledger
+
+    @contextmanager
+    def _writing(self) -> Iterator[Ledger]:
+        ledger = self._current_ledger()
+        self._ledger = None  # unless the server takes the change
+        yield ledger
+        self._ledger = ledger
+        self._keys.seen = ledger.sequence

@@ -1,103 +1,127 @@
-"""The cloud server: sealed pictures and codes in one SQLite file.
+"""The cloud server: sealed pictures and protected codes in one SQLite file.
 
-It never holds a key or a plain picture, and this module imports nothing that could open one.
+It never holds a key or a plain picture, and this module imports nothing that could open one. What
+it is told it stores; whether it tells the truth, its users find out by the owner's signed root.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dlheir.retrieval import HammingIndex, check_codes, packed_bytes, unpack
-from dlheir.store.errors import StoreError, StoreInputError
-from dlheir.store.record import PICTURE_ID_BYTES, Record
+from dlheir.retrieval import check_codes
+from dlheir.store.blobs import Blobs, open_blobs
+from dlheir.store.database import Database
+from dlheir.store.errors import ConflictError, StoreError, StoreInputError
+from dlheir.store.merkle import MerkleTree
+from dlheir.store.policy import Policy
+from dlheir.store.ranking import Ranking
+from dlheir.store.record import MAC_BYTES, PICTURE_ID_BYTES, Leaf, Record
+from dlheir.store.root import SignedRoot
 
-_APPLICATION_ID = 0x444C4849  # "DLHI" in the file's header: what tells a store from any database
-_FORMAT = 1
-
-# Codes stand apart from envelopes, in the order of ids, so that building the index reads them
-# alone and in one go.
-_SCHEMA = f"""
-BEGIN;
-PRAGMA application_id = {_APPLICATION_ID};
-PRAGMA user_version = {_FORMAT};
-CREATE TABLE store (bits INTEGER NOT NULL, commits INTEGER NOT NULL);
-CREATE TABLE codes (picture_id BLOB PRIMARY KEY, code BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE envelopes (picture_id BLOB NOT NULL UNIQUE, envelope BLOB NOT NULL);
-INSERT INTO store VALUES ({{bits}}, 0);
-COMMIT;
-"""
+_PICTURES_AT_ONCE = 32  # read in one snapshot, and held in memory
 
 
-@dataclass(frozen=True)
-class _Ranking:
-    """The index, built from what commit number `commit` left behind."""
+class Found(NamedTuple):
+    """What a search found.
 
-    commit: int
-    picture_ids: NDArray[np.object_]
-    index: HammingIndex
+    Attributes:
+        ids: (Q, min(k, N)) picture ids, an object array of bytes: numpy's own bytes type drops
+            trailing zeros.
+        distances: (Q, min(k, N)) int32, in bits.
+        root: what the owner had signed at that moment.
+    """
+
+    ids: NDArray[np.object_]
+    distances: NDArray[np.int32]
+    root: SignedRoot
+
+
+class Proven(NamedTuple):
+    """A picture's row with what ties it to the signed root of the same moment."""
+
+    leaf: Leaf
+    proof: tuple[bytes, ...]
+    root: SignedRoot
+
+
+class Served(NamedTuple):
+    """A picture as it is handed out."""
+
+    record: Record
+    proof: tuple[bytes, ...]
+    root: SignedRoot
 
 
 class CloudServer:
     """Stores what the data owner uploads and searches it for the query user.
 
-    Use it as a context manager, or call `close`: after that the folder holds the one file. An
-    upload is on the disk when `put` returns, all of it or, after any failure, nothing.
+    Use it as a context manager, or call `close`: after that the folder holds the one file. What
+    `put`, `replace` and `remove` did is on the disk when they return, all of it or, after any
+    failure, nothing.
 
     Every method raises StoreError (StoreInputError where the caller gave something wrong) with one
     line that names the file.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, engine: str = "auto", cache: Path | None = None) -> None:
         """Open an existing store.
+
+        Args:
+            path: the file.
+            engine: what searches: one of `dlheir.retrieval.ENGINES`, or the URL of a Milvus server.
+            cache: where the index is kept between processes; null keeps it in memory alone.
 
         Raises:
             StoreInputError: when the file is missing or is no store.
         """
         self.path = Path(path)
-        _check_header(self.path)
-        self._ranking: _Ranking | None = None
-        self._connection = _connect(self.path)
+        self._engine, self._cache = engine, cache
+        self._ranking: Ranking | None = None
+        self._tree: tuple[int, MerkleTree] | None = None
+        self._database = Database(self.path)
         try:
-            with self._errors():
-                self.bits: int = self._one("SELECT bits FROM store")
+            encoded, self.blobs_at = self._row("policy, blobs")
+            self.policy = Policy.decode(encoded)
+            self._blobs = _open_blobs(self.path, self.blobs_at)
         except BaseException:
             self.close()
             raise
-        self._code_bytes = packed_bytes(self.bits)
 
     @classmethod
-    def create(cls, path: str | Path, bits: int) -> Self:
-        """Make an empty store for codes of `bits` bits and open it.
+    def create(
+        cls,
+        path: str | Path,
+        policy: Policy,
+        root: SignedRoot,
+        blobs: str | None = None,
+        engine: str = "auto",
+    ) -> Self:
+        """Make an empty store and open it.
+
+        Args:
+            path: of a file that does not exist.
+            policy: the owner's settings.
+            root: of the empty store: sequence 0.
+            blobs: where sealed pictures live: a folder, relative to the file's, or an fsspec URL;
+                null: in the file.
+            engine: see `__init__`.
 
         Raises:
-            StoreInputError: when the file exists, the folder does not, or bits < 1.
+            StoreInputError: when the file exists or the folder does not.
             StoreError: when it cannot be written.
         """
-        file = Path(path)
-        packed_bytes(bits)  # refuses a length that no code has
-        try:
-            file.touch(exist_ok=False)
-        except FileExistsError:
-            raise StoreInputError(f"{path}: exists already; give another file name") from None
-        except OSError as error:
-            raise StoreInputError(f"{path}: cannot be created ({error.strerror})") from None
-        try:
-            _write_schema(file, bits)
-        except BaseException:
-            file.unlink()
-            raise
-        return cls(file)
+        _open_blobs(Path(path), blobs)  # refuses what is none before there is a store
+        Database.create(Path(path), policy.encode(), root.encode(), blobs)
+        return cls(path, engine)
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""
-        self._connection.close()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -112,172 +136,312 @@ class CloudServer:
 
     def __len__(self) -> int:
         """Return the number of pictures."""
-        with self._errors():
-            return int(self._one("SELECT count(*) FROM codes"))
+        return self.root.count
+
+    @property
+    def root(self) -> SignedRoot:
+        """What the owner signed with the last commit."""
+        (encoded,) = self._row("root")
+        return SignedRoot.decode(encoded)
+
+    @property
+    def key_versions(self) -> dict[int, int]:
+        """Number of pictures under each live key version; two or more while keys are rotated."""
+        rows = self._database.all(
+            "SELECT key_version, count(*) FROM pictures GROUP BY key_version ORDER BY key_version"
+        )
+        return dict(rows)
 
     @property
     def picture_ids(self) -> list[bytes]:
         """All ids in the order in which pictures at equal distance are ranked: ascending."""
-        with self._errors():
-            rows = self._connection.execute("SELECT picture_id FROM codes ORDER BY picture_id")
-            return [picture_id for (picture_id,) in rows]
+        rows = self._database.all("SELECT picture_id FROM pictures ORDER BY picture_id")
+        return [picture_id for (picture_id,) in rows]
 
-    def put(self, records: Iterable[Record]) -> None:
-        """Store pictures: all of them, or none if anything fails, the iterable included.
+    def put(self, records: Sequence[Record], root: SignedRoot) -> None:
+        """Store new pictures: all of them, or none if anything fails.
 
         Args:
-            records: read once, one at a time.
+            records: the pictures.
+            root: of the store with them.
 
         Raises:
-            StoreInputError: on a known id, or an id or code of the wrong length.
+            StoreInputError: on a known id, or an id, code or MAC of the wrong length.
+            ConflictError: when somebody else has written meanwhile.
             StoreError: when the disk is full or cannot be written.
         """
-        with self._errors(), self._transaction():
+
+        def insert() -> None:
+            for record in records:
+                if self._leaf(record.picture_id) is not None:
+                    raise StoreInputError(
+                        f"{self.path}: holds picture {record.picture_id.hex()} already"
+                    )
+                self._insert(record)
+
+        self._commit(root, insert, put=records)
+
+    def replace(self, records: Sequence[Record], root: SignedRoot) -> None:
+        """Exchange pictures for the same ones under another key, all or none; errors as `put`."""
+        replaced = [self._stored_leaf(record.picture_id) for record in records]
+
+        def exchange() -> None:
+            self._delete(replaced)
             for record in records:
                 self._insert(record)
-            self._connection.execute("UPDATE store SET commits = commits + 1")
 
-    def search(self, trapdoors: ArrayLike, k: int) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
+        self._commit(root, exchange, put=records, drop=replaced)
+
+    def remove(self, picture_ids: Sequence[bytes], root: SignedRoot) -> None:
+        """Forget pictures, all or none; errors as `put`."""
+        removed = [self._stored_leaf(picture_id) for picture_id in picture_ids]
+        self._commit(root, lambda: self._delete(removed), drop=removed)
+
+    def search(self, trapdoors: Mapping[int, ArrayLike], k: int) -> Found:
         """Find the k pictures nearest to each trapdoor (the paper's Search(HC, HC_q) -> R).
 
         Args:
-            trapdoors: (Q, bits) in {0, 1}, from `QueryUser.trapdoor`.
+            trapdoors: (Q, bits) in {0, 1} for each live key version, from `QueryUser.trapdoor`.
             k: answers a query, at least 1; more than the store holds asks for all.
 
         Returns:
-            picture ids (Q, min(k, N)), an object array of bytes (numpy's own bytes type drops
-            trailing zeros), and distances (Q, min(k, N)) in bits, ordered by (distance, id).
+            What was found, ordered by (distance, id), with the root of the same moment.
 
         Raises:
-            StoreInputError: on trapdoors of another length.
+            StoreInputError: on trapdoors of another length, or where codes are sealed.
+            StaleTrapdoorError: when pictures are under a key version without a trapdoor.
             InputError: on trapdoors that are no codes, or k < 1.
         """
-        queries = check_codes(trapdoors, "trapdoors")
-        if queries.shape[1] != self.bits:
+        if self.policy.mode == "client":
             raise StoreInputError(
-                f"{self.path}: trapdoors of {queries.shape[1]} bits, the store's have {self.bits}"
+                f"{self.path}: its codes are sealed; its users search them themselves"
             )
-        ranking = self._current_ranking()
-        rows, distances = ranking.index.search(queries, k)
-        return ranking.picture_ids[rows], distances
+        queries = {version: check_codes(codes, "trapdoors") for version, codes in trapdoors.items()}
+        for codes in queries.values():
+            if codes.shape[1] != self.policy.bits:
+                raise StoreInputError(
+                    f"{self.path}: trapdoors of {codes.shape[1]} bits, "
+                    f"the store's have {self.policy.bits}"
+                )
+        root, ranking = self._current_ranking()
+        return Found(*ranking.search(queries, k), root)
 
-    def get(self, picture_ids: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the sealed pictures, one at a time, in the order of the ids.
+    def prove(self, picture_ids: Sequence[bytes]) -> list[Proven]:
+        """Return the rows of pictures, with their proofs, without the pictures.
+
+        Raises:
+            StoreInputError: on an id that the store does not hold.
+        """
+        with self._database.snapshot():
+            return self._prove(picture_ids)
+
+    def get(self, picture_ids: Sequence[bytes]) -> Iterator[Served]:
+        """Yield the sealed pictures with their proofs, in the order of the ids.
 
         Raises:
             StoreInputError: on reaching an id that the store does not hold.
+            StoreError: on reaching a picture that is damaged; the message names it.
         """
-        for picture_id in picture_ids:
-            with self._errors():
-                envelope = self._one(
-                    "SELECT envelope FROM envelopes WHERE picture_id = ?", (picture_id,)
-                )
-            if envelope is None:
-                raise StoreInputError(f"{self.path}: holds no picture {bytes(picture_id).hex()}")
-            yield envelope
+        for start in range(0, len(picture_ids), _PICTURES_AT_ONCE):
+            yield from self._get(picture_ids[start : start + _PICTURES_AT_ONCE])
+
+    def leaves(self) -> tuple[SignedRoot, list[Leaf]]:
+        """Return the whole table of codes and hashes, in the order of ids, and its root."""
+        with self._database.snapshot():
+            rows = self._database.all(f"{_LEAF} ORDER BY picture_id")
+            return self.root, [Leaf(*row) for row in rows]
+
+    def put_grant(self, recipient: bytes, key_version: int, grant: bytes) -> None:
+        """Keep a grant until its user asks for it."""
+        with self._database.writing():
+            values = (recipient, key_version, grant)
+            self._database.execute("INSERT OR REPLACE INTO grants VALUES (?, ?, ?)", values)
+
+    def grants(self, recipient: bytes) -> list[bytes]:
+        """Return the grants for the user with this public key, oldest key version first."""
+        rows = self._database.all(
+            "SELECT sealed_key FROM grants WHERE recipient = ? ORDER BY key_version", (recipient,)
+        )
+        return [grant for (grant,) in rows]
+
+    def remove_grants(self, recipient: bytes) -> None:
+        """Forget a user's grants."""
+        with self._database.writing():
+            self._database.execute("DELETE FROM grants WHERE recipient = ?", (recipient,))
+
+    def sweep(self) -> int:
+        """Remove sealed pictures outside that no row names, as a killed writer leaves them.
+
+        Returns:
+            How many there were.
+        """
+        if self._blobs is None:
+            return 0
+        with self._database.writing():  # a writer's blobs have no rows until it commits
+            rows = self._database.all("SELECT envelope_hash FROM pictures")
+            named = {envelope_hash.hex() for (envelope_hash,) in rows}
+            orphans = [name for name in self._blobs.names() if name not in named]
+            for name in orphans:
+                self._blobs.remove(name)
+            self._blobs.sweep()
+        return len(orphans)
+
+    def damage(self, progress: Callable[[int], None] | None = None) -> Iterator[str]:
+        """Check the file, every picture's hash and the root; yield a line on each fault.
+
+        Args:
+            progress: called with 1 after each picture.
+        """
+        try:
+            for (line,) in self._database.all("PRAGMA integrity_check"):
+                if line != "ok":
+                    yield f"{self.path}: {line.splitlines()[-1]}"
+            root, leaves = self.leaves()
+        except StoreError as error:
+            yield str(error)
+            return
+        if MerkleTree(leaves).root != root.root:
+            yield f"{self.path}: codes and hashes do not agree with the signed root"
+        for leaf in leaves:
+            try:
+                self._envelope(leaf)
+            except StoreError as error:
+                yield str(error)
+            if progress is not None:
+                progress(1)
+
+    def _commit(
+        self,
+        root: SignedRoot,
+        write: Callable[[], None],
+        put: Sequence[Record] = (),
+        drop: Sequence[Leaf] = (),
+    ) -> None:
+        """Write rows and root in one transaction: blobs before it ends, their removal after."""
+        for record in put:
+            self._check(record)
+        written: list[str] = []
+        try:
+            with self._database.writing():
+                held = self.root
+                if root.store_id != held.store_id or root.sequence != held.sequence + 1:
+                    raise ConflictError(
+                        f"{self.path}: has been written to since it was read (commit "
+                        f"{held.sequence}); start again"
+                    )
+                if self._blobs is not None:
+                    for record in put:
+                        written.append(record.leaf.envelope_hash.hex())
+                        self._blobs.put(written[-1], record.envelope)
+                write()
+                self._database.execute("UPDATE store SET root = ?", (root.encode(),))
+        except BaseException:
+            self._remove_blobs(written)
+            raise
+        self._remove_blobs([leaf.envelope_hash.hex() for leaf in drop])
+
+    def _remove_blobs(self, names: Sequence[str]) -> None:
+        if self._blobs is not None:
+            for name in names:
+                self._blobs.remove(name)
+
+    def _check(self, record: Record) -> None:
+        lengths = (len(record.picture_id), len(record.code), len(record.mac))
+        expected = (PICTURE_ID_BYTES, self.policy.stored_code_bytes, MAC_BYTES)
+        if lengths != expected:
+            raise StoreInputError(
+                f"{self.path}: picture id, code and MAC of {lengths} bytes, expected {expected} "
+                f"for {self.policy.bits} bits in mode {self.policy.mode}"
+            )
 
     def _insert(self, record: Record) -> None:
-        picture_id, code, envelope = record
-        if len(picture_id) != PICTURE_ID_BYTES:
-            raise StoreInputError(
-                f"{self.path}: picture id of {len(picture_id)} bytes, expected {PICTURE_ID_BYTES}"
-            )
-        unused_bits = 8 * self._code_bytes - self.bits
-        padding = int.from_bytes(code) & ((1 << unused_bits) - 1)
-        if len(code) != self._code_bytes or padding:
-            raise StoreInputError(
-                f"{self.path}: code of another length, the store's have {self.bits} bits "
-                f"packed in {self._code_bytes} bytes"
-            )
-        try:
-            self._connection.execute("INSERT INTO codes VALUES (?, ?)", (picture_id, code))
-        except sqlite3.IntegrityError:
-            raise StoreInputError(
-                f"{self.path}: holds picture {picture_id.hex()} already"
-            ) from None
-        self._connection.execute("INSERT INTO envelopes VALUES (?, ?)", (picture_id, envelope))
+        self._database.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", record.leaf)
+        if self._blobs is None:
+            values = (record.picture_id, record.envelope)
+            self._database.execute("INSERT INTO envelopes VALUES (?, ?)", values)
 
-    def _current_ranking(self) -> _Ranking:
+    def _delete(self, leaves: Sequence[Leaf]) -> None:
+        for leaf in leaves:
+            values = (leaf.picture_id,)
+            self._database.execute("DELETE FROM pictures WHERE picture_id = ?", values)
+            self._database.execute("DELETE FROM envelopes WHERE picture_id = ?", values)
+
+    def _prove(self, picture_ids: Sequence[bytes]) -> list[Proven]:
+        root, tree = self.root, self._current_tree()
+        leaves = [self._stored_leaf(picture_id) for picture_id in picture_ids]
+        return [Proven(leaf, tree.prove(leaf.picture_id), root) for leaf in leaves]
+
+    def _get(self, picture_ids: Sequence[bytes]) -> list[Served]:
+        with self._database.snapshot():
+            proven = self._prove(picture_ids)
+            try:
+                envelopes = [self._envelope(leaf) for leaf, _, _ in proven]
+            except StoreError as error:
+                failure, moment = error, self.root
+            else:
+                return [
+                    Served(Record(*leaf[:4], envelope), proof, root)
+                    for (leaf, proof, root), envelope in zip(proven, envelopes, strict=True)
+                ]
+        if self.root == moment:
+            raise failure
+        return self._get(picture_ids)  # a blob outside went away: its picture was sealed anew
+
+    def _envelope(self, leaf: Leaf) -> bytes:
+        """Read a sealed picture and hold it to its hash."""
+        name = f"picture {leaf.picture_id.hex()}"
+        if self._blobs is not None:
+            return self._blobs.get(leaf.envelope_hash.hex())
+        try:
+            row = self._database.one(
+                "SELECT envelope FROM envelopes WHERE picture_id = ?", (leaf.picture_id,)
+            )
+        except StoreError as error:
+            raise StoreError(f"{name}: {error}") from error
+        if row is None or sha256(row[0]).digest() != leaf.envelope_hash:
+            raise StoreError(f"{self.path}: {name} is damaged; add it again")
+        envelope: bytes = row[0]
+        return envelope
+
+    def _leaf(self, picture_id: bytes) -> Leaf | None:
+        row = self._database.one(f"{_LEAF} WHERE picture_id = ?", (picture_id,))
+        return None if row is None else Leaf(*row)
+
+    def _stored_leaf(self, picture_id: bytes) -> Leaf:
+        leaf = self._leaf(picture_id)
+        if leaf is None:
+            raise StoreInputError(f"{self.path}: holds no picture {bytes(picture_id).hex()}")
+        return leaf
+
+    def _current_tree(self) -> MerkleTree:
+        root = self.root
+        if self._tree is None or self._tree[0] != root.sequence:
+            rows = self._database.all(_LEAF)
+            self._tree = root.sequence, MerkleTree(Leaf(*row) for row in rows)
+        return self._tree[1]
+
+    def _current_ranking(self) -> tuple[SignedRoot, Ranking]:
         """Return the index, rebuilt if anyone has committed since."""
-        with self._errors(), self._transaction("DEFERRED"):  # number and codes of one moment
-            commit = self._one("SELECT commits FROM store")
-            if self._ranking is None or self._ranking.commit != commit:
-                self._ranking = self._build_ranking(commit)
-        return self._ranking
+        with self._database.snapshot():  # number and codes of one moment
+            root = self.root
+            if self._ranking is None or self._ranking.sequence != root.sequence:
+                rows = self._database.all(
+                    "SELECT picture_id, key_version, code FROM pictures ORDER BY picture_id"
+                )
+                self._ranking = Ranking.build(root.sequence, rows, self.policy.bits, self._engine)
+        return root, self._ranking
 
-    def _build_ranking(self, commit: int) -> _Ranking:
-        rows = self._connection.execute(
-            "SELECT picture_id, code FROM codes ORDER BY picture_id"
-        ).fetchall()
-        picture_ids = np.array([picture_id for picture_id, _ in rows], dtype=object)
-        packed = np.frombuffer(b"".join(code for _, code in rows), dtype=np.uint8)
-        codes = unpack(packed.reshape(-1, self._code_bytes), self.bits)
-        return _Ranking(commit, picture_ids, HammingIndex(codes))
-
-    def _one(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
-        """Return the first column of the first row, None where there is no row."""
-        row = self._connection.execute(sql, values).fetchone()
-        return None if row is None else row[0]
-
-    @contextmanager
-    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
-        self._connection.execute(f"BEGIN {kind}")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.rollback()  # does nothing where SQLite has rolled back by itself
-            raise
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {error}") from error
+    def _row(self, columns: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] | None = self._database.one(f"SELECT {columns} FROM store")
+        if row is None:
+            raise StoreError(f"{self.path}: damaged: says nothing of itself; bring back a copy")
+        return row
 
 
-def _check_header(file: Path) -> None:
-    """Refuse what is no store, by the numbers that `_SCHEMA` left in SQLite's file header.
-
-    SQLite itself would take an empty file, and any program's database, for an empty store.
-    """
-    try:
-        with file.open("rb") as stream:
-            header = stream.read(100)
-    except OSError as error:
-        raise StoreInputError(f"{file}: cannot be opened as a store ({error.strerror})") from None
-    version, application = header[60:64], header[68:72]  # sqlite.org/fileformat2.html, section 1.3
-    if application != _APPLICATION_ID.to_bytes(4):
-        raise StoreInputError(f"{file}: is no store; CloudServer.create() makes one")
-    if version != _FORMAT.to_bytes(4):
-        raise StoreInputError(f"{file}: is a store of another format than this program's {_FORMAT}")
+def _open_blobs(path: Path, location: str | None) -> Blobs | None:
+    if location is None:
+        return None
+    return open_blobs(location if "://" in location else str(path.parent / location))
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    """Open an existing file; transactions begin and end where this module says."""
-    try:
-        connection = sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None
-        )
-    except sqlite3.Error as error:
-        raise StoreError(f"{file}: cannot be opened ({error})") from error
-    try:
-        # FULL, and the folder is synced too when the rollback journal is deleted: without that a
-        # power cut could bring the journal back and undo an upload that was acknowledged. The
-        # journal, not WAL: run folders often lie on network file systems.
-        connection.execute("PRAGMA synchronous = EXTRA")
-    except sqlite3.Error as error:
-        connection.close()
-        raise StoreError(f"{file}: cannot be opened ({error})") from error
-    return connection
-
-
-def _write_schema(file: Path, bits: int) -> None:
-    connection = _connect(file)
-    try:
-        connection.executescript(_SCHEMA.format(bits=int(bits)))
-    except sqlite3.Error as error:
-        raise StoreError(f"{file}: {error}") from error
-    finally:
-        connection.close()
+_LEAF = "SELECT picture_id, key_version, code, mac, envelope_hash FROM pictures"

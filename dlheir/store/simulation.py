@@ -1,9 +1,10 @@
 """The paper's system played through once, each of its six functions timed (section 3.2)."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from dlheir.console import counter, progress
 from dlheir.store.errors import EnvelopeError
-from dlheir.store.keys import generate_key
-from dlheir.store.owner import DataOwner
+from dlheir.store.keys import OwnerKeys, new_policy
+from dlheir.store.owner import DataOwner, Picture
+from dlheir.store.policy import Mode
 from dlheir.store.server import CloudServer
 from dlheir.store.user import QueryUser
 
@@ -68,10 +70,11 @@ class _Clock:
 
 def simulate(
     store: Path,
-    pictures: Sequence[Path],
+    pictures: Sequence[Picture],
     codes: NDArray[np.uint8],
     query_codes: NDArray[np.uint8],
     *,
+    mode: Mode,
     k: int,
     seed: int,
     shown: Sequence[int] = (),
@@ -79,16 +82,18 @@ def simulate(
 ) -> Simulation:
     """Seal and upload a database, search it, open the answers and hold them to the originals.
 
-    The key and the nonces are fresh. The picture ids, which decide among ties, are drawn by seed
-    so that a repeated experiment serves the same order; a real owner lets the system draw them.
+    The keys are fresh but one: the naming key, and with it the picture ids, which decide among
+    ties, come from the seed so that a repeated experiment serves the same order. A real owner's
+    naming key is as secret as the others.
 
     Args:
         store: the server's file; it must not exist.
-        pictures: N picture files.
+        pictures: N pictures.
         codes: (N, bits) in {0, 1}, their codes.
         query_codes: (Q, bits) in {0, 1}, the queries' codes.
+        mode: how the codes are protected from the server.
         k: answers a query.
-        seed: draws picture ids and the order of uploads.
+        seed: makes the picture ids.
         shown: queries whose first answers are kept in `Simulation.shown`.
         answers_shown: how many first answers of each.
 
@@ -101,28 +106,28 @@ def simulate(
     """
     clock = _Clock()
     with clock.measure("KeyGen"):
-        key = generate_key()
-    owner, user = DataOwner(key, np.random.default_rng(seed)), QueryUser(key)
-    with CloudServer.create(store, codes.shape[1]) as server:
+        keys = OwnerKeys.generate().bind(new_policy(codes.shape[1], mode))
+    keys = replace(keys, naming_key=hashlib.sha256(f"dlheir simulation {seed}".encode()).digest())
+    with CloudServer.create(store, keys.policy, DataOwner.empty_root(keys)) as server:
         with counter("Sealing pictures", len(pictures)) as advance:
-            upload = owner.upload(server, pictures, codes, progress=advance)
+            upload = DataOwner(keys, server).upload(pictures, codes, progress=advance)
         clock.seconds |= {"EncImg": upload.sealing_seconds, "upload": upload.upload_seconds}
         row_of = {picture_id: row for row, picture_id in enumerate(upload.ids)}
-        trapdoors = user.trapdoor(query_codes)
+        user = QueryUser(keys.access(), server, keys.seen)
         with clock.measure("Search"):
-            ids, distances = server.search(trapdoors, k)
+            ids, distances = user.search(query_codes, k)
         answers = np.array([[row_of[i] for i in answer] for answer in ids], dtype=np.int64)
         kept = set(answers[list(shown), :answers_shown].flat)
         looks: dict[int, Shown] = {}
         wanted = np.unique(answers)
-        opened = user.open_answers(server, (upload.ids[row] for row in wanted))
+        opened = user.open_answers(upload.ids[row] for row in wanted)
         for row in progress(wanted, "Opening answers"):
             with clock.measure("Dec"):
-                picture_id, plain = next(opened)
-            if plain != pictures[row].read_bytes():
-                raise EnvelopeError(f"{pictures[row]}: what was opened is another picture")
+                answer = next(opened)
+            if answer.picture != pictures[row].read():
+                raise EnvelopeError(f"{pictures[row].name}: what was opened is another picture")
             if row in kept:
-                looks[int(row)] = Shown(next(server.get([picture_id])), plain)
+                looks[int(row)] = Shown(answer.envelope, answer.picture)
     return Simulation(
         upload.ids,
         answers,

@@ -1,19 +1,34 @@
 """Sealed pictures: what opens, and that nothing else does."""
 
+import inspect
 import io
 import secrets
+from itertools import pairwise
 
 import pytest
-from Crypto.Cipher import AES
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
 from dlheir.errors import InputError
-from dlheir.store import EnvelopeError, generate_key, open_envelope, seal
+from dlheir.store.envelope import OVERHEAD, envelope_tag, open_envelope, seal
+from dlheir.store.errors import EnvelopeError
 
-KEY, ID = generate_key(), secrets.token_bytes(16)
-HEADER = b"DLHE\x01"
+KEY, STORE, ID = (secrets.token_bytes(length) for length in (32, 16, 16))
+VERSIONS = {1: secrets.token_bytes(32), 3: KEY}
+# Field by field, as FORMAT.md has them: name and first byte.
+FIELDS = {"magic": 0, "version": 4, "suite": 5, "key version": 6, "salt": 10, "nonce": 42}
+FIELDS |= {"commitment": 54, "ciphertext": 86}
+
+
+def sealed(content=b"a picture", picture_id=ID):
+    return seal(KEY, 3, STORE, picture_id, content)
+
+
+def does_not_open(envelope, versions=None, store=STORE, picture_id=ID):
+    with pytest.raises(EnvelopeError) as error:
+        open_envelope(VERSIONS if versions is None else versions, store, picture_id, envelope)
+    return error.value
 
 
 @pytest.fixture(scope="module")
@@ -23,115 +38,151 @@ def jpeg() -> bytes:
     return file.getvalue()
 
 
-def test_a_key_is_32_fresh_bytes():
-    keys = {generate_key() for _ in range(100)}
-    assert len(keys) == 100
-    assert {len(key) for key in keys} == {32}
-
-
 def test_a_picture_comes_back_byte_by_byte(jpeg):
-    envelope = seal(KEY, ID, jpeg)
-    assert open_envelope(KEY, ID, envelope) == jpeg
-    assert len(envelope) == len(jpeg) + 33
+    envelope = sealed(jpeg)
+    assert open_envelope(VERSIONS, STORE, ID, envelope) == jpeg
+    assert len(envelope) == len(jpeg) + OVERHEAD == len(jpeg) + 102
     assert jpeg[:16] not in envelope
 
 
-@given(st.binary(max_size=300), st.binary(min_size=16, max_size=16))
-def test_any_bytes_come_back_under_any_id(plain, picture_id):
-    assert open_envelope(KEY, picture_id, seal(KEY, picture_id, plain)) == plain
+@given(
+    st.binary(max_size=300),
+    st.binary(min_size=16, max_size=16),
+    st.integers(1, 2**32 - 1),
+)
+@example(b"", ID, 2**32 - 1)
+def test_any_bytes_come_back_under_any_id_and_version(content, picture_id, version):
+    envelope = seal(KEY, version, STORE, picture_id, content)
+    assert open_envelope({version: KEY}, STORE, picture_id, envelope) == content
 
 
-def test_the_layout_is_the_documented_one(jpeg):
-    """Open by hand what seal made, and the other way round."""
-    envelope = seal(KEY, ID, jpeg)
-    assert envelope[:5] == HEADER
-    cipher = AES.new(KEY, AES.MODE_GCM, nonce=envelope[5:17])
-    cipher.update(HEADER + ID)
-    assert cipher.decrypt_and_verify(envelope[17:-16], envelope[-16:]) == jpeg
-
-    by_hand = AES.new(KEY, AES.MODE_GCM, nonce=bytes(range(12)))
-    by_hand.update(HEADER + ID)
-    ciphertext, tag = by_hand.encrypt_and_digest(jpeg)
-    assert open_envelope(KEY, ID, HEADER + bytes(range(12)) + ciphertext + tag) == jpeg
+@given(st.binary(max_size=300), st.booleans())
+def test_arbitrary_bytes_do_not_open(noise, magic):
+    does_not_open(b"DLHE\x02\x01\0\0\0\x03" + noise if magic else noise)
 
 
 def test_every_changed_byte_is_refused(jpeg):
-    envelope = seal(KEY, ID, jpeg)
+    envelope = sealed(jpeg)
     for place in range(len(envelope)):
         changed = bytearray(envelope)
         changed[place] ^= 1 << place % 8
-        with pytest.raises(EnvelopeError):
-            open_envelope(KEY, ID, bytes(changed))
+        does_not_open(bytes(changed))
 
 
 def test_every_bit_of_a_small_envelope_counts():
-    envelope = seal(KEY, ID, b"a picture")
+    envelope = sealed()
     for bit in range(8 * len(envelope)):
         changed = bytearray(envelope)
         changed[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(EnvelopeError):
-            open_envelope(KEY, ID, bytes(changed))
+        does_not_open(bytes(changed))
 
 
 def test_every_truncation_and_an_extension_is_refused(jpeg):
-    envelope = seal(KEY, ID, jpeg)
+    envelope = sealed(jpeg)
     for length in range(len(envelope)):
-        with pytest.raises(EnvelopeError):
-            open_envelope(KEY, ID, envelope[:length])
+        does_not_open(envelope[:length])
     for longer in (envelope + b"\0", b"\0" + envelope, envelope + envelope):
-        with pytest.raises(EnvelopeError):
-            open_envelope(KEY, ID, longer)
+        does_not_open(longer)
 
 
-def test_an_envelope_opens_under_its_own_id_only(jpeg):
-    other = secrets.token_bytes(16)
-    with pytest.raises(EnvelopeError):
-        open_envelope(KEY, other, seal(KEY, ID, jpeg))
-    # Header and id must not run into each other either.
-    with pytest.raises(EnvelopeError):
-        open_envelope(KEY, ID[:-1], seal(KEY, ID, jpeg))
+@pytest.mark.parametrize("field", FIELDS)
+def test_no_field_of_another_envelope_fits(field):
+    first, second = sealed(), sealed(b"an image!")
+    ends = dict(pairwise([*FIELDS.values(), len(first) - 16]))
+    start, end = FIELDS[field], ends[FIELDS[field]]
+    spliced = first[:start] + second[start:end] + first[end:]
+    if spliced == first:  # the fields that all envelopes share
+        spliced = first[:start] + bytes(byte ^ 1 for byte in first[start:end]) + first[end:]
+    does_not_open(spliced)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [generate_key(), KEY[:-1] + bytes([KEY[-1] ^ 1]), KEY[:16], b""],
-    ids=["another", "one bit", "half", "none"],
-)
-def test_another_key_does_not_open(key, jpeg):
-    with pytest.raises(EnvelopeError):
-        open_envelope(key, ID, seal(KEY, ID, jpeg))
+def test_an_envelope_opens_under_its_own_store_and_id_only():
+    envelope = sealed()
+    does_not_open(envelope, store=secrets.token_bytes(16))
+    does_not_open(envelope, picture_id=secrets.token_bytes(16))
+    does_not_open(envelope, store=ID, picture_id=STORE)
+    # Store and id must not run into each other either.
+    does_not_open(envelope, store=STORE[:-1], picture_id=STORE[-1:] + ID)
+    does_not_open(envelope, store=STORE + ID[:1], picture_id=ID[1:])
 
 
-def test_all_failures_read_the_same(jpeg):
-    envelope = seal(KEY, ID, jpeg)
-    attempts = [
-        (generate_key(), ID, envelope),
-        (KEY, bytes(16), envelope),
-        (KEY, ID, envelope[:-1]),
-        (KEY, ID, b""),
-        (KEY[:5], ID, envelope),
+WRONG_KEYS = {
+    "no key": {},
+    "as another version": {1: KEY},
+    "another": {3: secrets.token_bytes(32)},
+    "one bit": {3: KEY[:-1] + bytes([KEY[-1] ^ 1])},
+    "half": {3: KEY[:16]},
+    "empty": {3: b""},
+    "longer": {3: KEY + b"\0"},
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_KEYS)
+def test_another_key_does_not_open(kind):
+    does_not_open(sealed(), WRONG_KEYS[kind])
+
+
+def test_the_same_key_under_another_version_does_not_open():
+    envelope = bytearray(sealed())
+    envelope[6:10] = (4).to_bytes(4)
+    does_not_open(bytes(envelope), {3: KEY, 4: KEY})
+
+
+def test_all_failures_read_the_same():
+    envelope = sealed()
+    failures = [
+        does_not_open(envelope, {3: secrets.token_bytes(32)}),
+        does_not_open(envelope, {}),
+        does_not_open(envelope, store=bytes(16)),
+        does_not_open(envelope, picture_id=bytes(16)),
+        does_not_open(envelope[:-1]),
+        does_not_open(envelope[:-1] + bytes([envelope[-1] ^ 1])),
+        does_not_open(b"DLHE\x01" + envelope[5:]),
+        does_not_open(b""),
     ]
-    messages = set()
-    for attempt in attempts:
-        with pytest.raises(EnvelopeError) as error:
-            open_envelope(*attempt)
-        messages.add(str(error.value))
-        assert error.value.__suppress_context__ or error.value.__context__ is None
-    assert len(messages) == 1
+    assert {str(error) for error in failures} == {
+        "sealed picture does not open: wrong key, wrong id or changed bytes"
+    }
+    assert all(error.__suppress_context__ or error.__context__ is None for error in failures)
 
 
-def test_nonces_never_repeat():
-    nonces = {seal(KEY, ID, b"the same")[5:17] for _ in range(10_000)}
-    assert len(nonces) == 10_000
+def test_salts_and_nonces_never_repeat():
+    envelopes = [sealed(b"the same") for _ in range(10_000)]
+    assert len({envelope[10:42] for envelope in envelopes}) == 10_000
+    assert len({envelope[42:54] for envelope in envelopes}) == 10_000
+
+
+def test_no_signature_takes_a_salt_or_a_nonce():
+    assert [*inspect.signature(seal).parameters] == [
+        "version_key",
+        "key_version",
+        "store_id",
+        "picture_id",
+        "content",
+    ]
+
+
+def test_the_tag_is_the_last_16_bytes():
+    envelope = sealed()
+    assert envelope_tag(envelope) == envelope[-16:]
 
 
 @pytest.mark.parametrize(
-    ("key", "picture_id"),
-    [(KEY[:-1], ID), (KEY, ID + b"x"), ("k" * 32, ID)],
-    ids=["short key", "long id", "text for a key"],
+    ("place", "value", "message"),
+    [
+        (0, KEY[:-1], "version key: expected 32 bytes"),
+        (0, "k" * 32, "version key: expected 32 bytes"),
+        (1, 0, "key version: 0, expected 1 to 4294967295"),
+        (1, 2**32, "key version: 4294967296, expected 1 to 4294967295"),
+        (1, "1", "key version: 1, expected 1 to 4294967295"),
+        (2, STORE[:-1], "store id: expected 16 bytes"),
+        (3, ID + b"x", "picture id: expected 16 bytes"),
+        (4, "a picture", "content: expected bytes"),
+    ],
 )
-def test_sealing_refuses_a_key_or_id_of_another_length(key, picture_id):
+def test_sealing_refuses_what_is_none_and_shows_no_secret(place, value, message):
+    arguments = [KEY, 1, STORE, ID, b""]
+    arguments[place] = value
     with pytest.raises(InputError) as error:
-        seal(key, picture_id, b"")
-    assert "\n" not in str(error.value)
-    assert repr(key) not in str(error.value)
+        seal(*arguments)
+    assert str(error.value) == message

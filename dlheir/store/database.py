@@ -1,0 +1,194 @@
+"""The cloud server's SQLite file: its tables, how it is opened, and what its errors mean.
+
+On a local disk the journal is a write-ahead log with `synchronous = FULL`: a commit returns when
+the log is on the disk. A network file system has no shared memory, which the log needs: there it
+is a rollback journal with `synchronous = EXTRA`, which also syncs the folder, as a journal that a
+power cut brought back would undo an upload that was acknowledged.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dlheir.files import written_whole
+from dlheir.store.errors import StoreError, StoreInputError
+from dlheir.store.file_system import is_network, is_read_only
+
+FORMAT = 2  # 1, without key versions and signed roots, was never published
+_APPLICATION_ID = 0x444C4849  # "DLHI" in the file's header: what tells a store from any database
+_PATIENCE = 30.0  # seconds to wait while another process writes
+
+# Envelopes stand apart, so that what the index and the manifest need is read in one go, in the
+# order of ids. `store` has one row.
+_SCHEMA = f"""
+BEGIN;
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+CREATE TABLE store (policy BLOB NOT NULL, root BLOB NOT NULL, blobs TEXT);
+CREATE TABLE pictures (
+    picture_id BLOB PRIMARY KEY,
+    key_version INTEGER NOT NULL,
+    code BLOB NOT NULL,
+    mac BLOB NOT NULL,
+    envelope_hash BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE envelopes (picture_id BLOB NOT NULL UNIQUE, envelope BLOB NOT NULL);
+CREATE TABLE grants (
+    recipient BLOB NOT NULL,
+    key_version INTEGER NOT NULL,
+    sealed_key BLOB NOT NULL,
+    PRIMARY KEY (recipient, key_version)
+) WITHOUT ROWID;
+COMMIT;
+"""
+
+# What to do about an error, by SQLite's primary result code.
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: "another program writes to it; try again",
+    sqlite3.SQLITE_CANTOPEN: "SQLite writes beside the file, even to read it; make the folder "
+    "writable, or copy the store to one that is",
+    sqlite3.SQLITE_CORRUPT: "a part of the file is damaged; `dlheir store verify` names it",
+    sqlite3.SQLITE_IOERR: "the disk does not answer",
+    sqlite3.SQLITE_NOTADB: "the file is damaged; bring back a copy",
+    sqlite3.SQLITE_READONLY: "the store cannot be written; make file and folder writable",
+}
+
+
+class Database:
+    """An open store's file. Every method raises StoreError with one line that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing file.
+
+        Raises:
+            StoreInputError: when it is missing or is no store.
+            StoreError: when SQLite cannot open it.
+        """
+        self.path = path
+        _check_header(path)
+        # On a medium that nobody can write, SQLite must not look for a log beside the file.
+        mode = "mode=ro&immutable=1" if is_read_only(path) else "mode=rw"
+        with self.errors():
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?{mode}",
+                uri=True,
+                isolation_level=None,  # transactions begin and end where `transaction` says
+                timeout=_PATIENCE,
+            )
+        try:
+            self._set_journal()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def create(cls, path: Path, policy: bytes, root: bytes, blobs: str | None) -> None:
+        """Write a new file with no picture in it, whole or not at all.
+
+        Raises:
+            StoreInputError: when the file exists or the folder does not.
+            StoreError: when it cannot be written.
+        """
+        if path.exists():
+            raise StoreInputError(f"{path}: exists already; choose another place for a store")
+        try:
+            with written_whole(path) as part:
+                connection = sqlite3.connect(part)
+                try:
+                    connection.executescript(_SCHEMA)
+                    connection.execute("INSERT INTO store VALUES (?, ?, ?)", (policy, root, blobs))
+                    connection.commit()
+                finally:
+                    connection.close()
+        except OSError as error:
+            raise StoreInputError(f"{path}: cannot be created ({error.strerror})") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: cannot be created ({error})") from error
+
+    def close(self) -> None:
+        """Close the file: after that the folder holds this one alone. A second call is none."""
+        self._connection.close()
+
+    def execute(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Run one statement."""
+        with self.errors():
+            return self._connection.execute(sql, values)
+
+    def all(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """Return all rows."""
+        with self.errors():
+            return self._connection.execute(sql, values).fetchall()
+
+    def one(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
+        """Return the first row, None where there is none."""
+        with self.errors():
+            return self._connection.execute(sql, values).fetchone()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Everything in the block is stored when it ends, or nothing; one writer at a time."""
+        with self._transaction("IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads in the block see one moment, whoever writes meanwhile."""
+        with self._transaction("DEFERRED"):
+            yield
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn SQLite's errors into StoreErrors that say what to do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            advice = _ADVICE.get(code)
+            raise StoreError(f"{self.path}: {error}" + (f"; {advice}" if advice else "")) from error
+
+    @contextmanager
+    def _transaction(self, kind: str) -> Iterator[None]:
+        with self.errors():
+            self._connection.execute(f"BEGIN {kind}")
+        try:
+            yield
+            with self.errors():
+                self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.rollback()  # does nothing where SQLite has rolled back by itself
+            raise
+
+    def _set_journal(self) -> None:
+        if is_read_only(self.path):
+            return
+        journal, synchronous = ("DELETE", "EXTRA") if is_network(self.path) else ("WAL", "FULL")
+        (current,) = self.one(f"PRAGMA journal_mode = {journal}")
+        if current.upper() != journal:
+            raise StoreError(
+                f"{self.path}: the file system has no {journal} journal; move the store elsewhere"
+            )
+        self.execute(f"PRAGMA synchronous = {synchronous}")
+
+
+def _check_header(path: Path) -> None:
+    """Refuse what is no store, by the numbers that `_SCHEMA` left in SQLite's file header.
+
+    SQLite itself would take an empty file, and any program's database, for an empty store.
+    """
+    try:
+        with path.open("rb") as stream:
+            header = stream.read(100)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "unreadable"
+        raise StoreInputError(f"{path}: cannot be opened as a store ({reason})") from None
+    version, application = header[60:64], header[68:72]  # sqlite.org/fileformat2.html, section 1.3
+    if application != _APPLICATION_ID.to_bytes(4):
+        raise StoreInputError(f"{path}: is no store; `dlheir store init` makes one")
+    if version != FORMAT.to_bytes(4):
+        raise StoreInputError(
+            f"{path}: is a store of format {int.from_bytes(version)}, this program reads {FORMAT}; "
+            "seal the pictures again"
+        )
