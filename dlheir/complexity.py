@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import product
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -16,9 +16,9 @@ from rich.table import Table
 from torch import nn
 
 from dlheir.console import progress
-from dlheir.errors import InputError
 from dlheir.models import HashingNetwork, get_model
 from dlheir.models.registry import find_entry
+from dlheir.one_line_parser import OneLineParser
 
 with warnings.catch_warnings():  # fvcore scripts a function on import, which torch 2.15 deprecates
     warnings.simplefilter("ignore", FutureWarning)
@@ -145,15 +145,8 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-class _OneLineParser(argparse.ArgumentParser):
-    """Answers wrong arguments with an `InputError` instead of the usage and an exit."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{self.prog}: {message}")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _OneLineParser(
+    parser = OneLineParser(
         prog="dlheir complexity",
         description="Parameters, multiply-accumulates and the columns of the paper's Table 2.",
     )

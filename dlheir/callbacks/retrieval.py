@@ -15,6 +15,7 @@ from dlheir.data.dataset import Batch
 from dlheir.data.folder import PictureFolder
 from dlheir.errors import InputError
 from dlheir.runs import RunFolder
+from dlheir.store.database import remove_store
 from dlheir.store.owner import Picture
 from dlheir.store.policy import Mode
 from dlheir.store.simulation import simulate
@@ -96,7 +97,7 @@ class RetrievalCallback(Callback):
         run = RunFolder(Path(trainer.default_root_dir))
         data: PictureFolder = trainer.datamodule  # type: ignore[attr-defined]
         shown = _of_different_classes(queries.labels, self.queries_shown)
-        run.store.unlink(missing_ok=True)  # of an interrupted test
+        remove_store(run.store)  # of an interrupted test
         try:
             simulation = simulate(
                 run.store,
@@ -110,10 +111,10 @@ class RetrievalCallback(Callback):
                 answers_shown=self.answers_shown,
             )
         except BaseException:
-            run.store.unlink(missing_ok=True)  # half an upload, on a disk that may be full
+            remove_store(run.store)  # half an upload, on a disk that may be full
             raise
         if not self.keep_store:
-            run.store.unlink()
+            remove_store(run.store)
         outcome = Outcome(
             run, task, data, database, queries, simulation, self._hashing_seconds, self.keep_store
         )

@@ -1,5 +1,6 @@
-"""Retrieval by Hamming distance: codes, an exact index, ranking metrics (numpy and faiss only)."""
+"""Retrieval by Hamming distance: codes, search engines, ranking metrics (numpy and faiss only)."""
 
+from dlheir.retrieval.buckets import BucketIndex
 from dlheir.retrieval.codes import (
     CodeComparison,
     binarize,
@@ -10,7 +11,10 @@ from dlheir.retrieval.codes import (
     packed_bytes,
     unpack,
 )
-from dlheir.retrieval.index import HammingIndex, search
+from dlheir.retrieval.engines import ENGINES, build_index, choose_engine, restore_index, search
+from dlheir.retrieval.flat import FlatIndex
+from dlheir.retrieval.index import EmbeddedIndex, Index
+from dlheir.retrieval.ivf import IVFIndex
 from dlheir.retrieval.metrics import (
     DistanceHistograms,
     Evaluation,
@@ -23,12 +27,19 @@ from dlheir.retrieval.metrics import (
 )
 
 __all__ = [
+    "ENGINES",
+    "BucketIndex",
     "CodeComparison",
     "DistanceHistograms",
+    "EmbeddedIndex",
     "Evaluation",
-    "HammingIndex",
+    "FlatIndex",
+    "IVFIndex",
+    "Index",
     "binarize",
+    "build_index",
     "check_codes",
+    "choose_engine",
     "compare_codes",
     "distance_histograms",
     "evaluate",
@@ -38,6 +49,7 @@ __all__ = [
     "pack",
     "packed_bytes",
     "precision_ceiling",
+    "restore_index",
     "search",
     "served_precision",
     "unpack",

@@ -1,10 +1,12 @@
-"""Exact search by Hamming distance, in the order (distance, row)."""
+"""What all search engines have in common: the contract, the checks, the threads."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, Self
 
-import faiss
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from dlheir.errors import InputError
 from dlheir.machine import usable_cores
@@ -12,34 +14,25 @@ from dlheir.retrieval.codes import check_codes, pack
 
 _SMALLEST_CHUNK = 32  # queries that faiss compares with the database in one pass
 
+Answers = tuple[NDArray[np.int64], NDArray[np.int32]]  # rows and distances, one line a query
 
-class HammingIndex:
+
+class Index(ABC):
     """Codes of a database, ready to be searched.
 
     Euclidean distance on codes (the paper, section 4) is the square root of Hamming distance, so
     the ranking is the same.
+
+    Attributes:
+        bits: code length.
     """
 
-    def __init__(self, codes: ArrayLike) -> None:
-        """Take the codes over.
+    bits: int
 
-        Args:
-            codes: (N, bits) in {0, 1}; N may be 0.
+    @abstractmethod
+    def __len__(self) -> int: ...
 
-        Raises:
-            InputError: when `codes` are no codes.
-        """
-        packed = pack(codes)
-        self.bits: int = np.shape(codes)[1]
-        self._index = faiss.IndexBinaryFlat(8 * packed.shape[1])
-        self._index.add(packed)
-
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
-
-    def search(
-        self, query_codes: ArrayLike, k: int, threads: int | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    def search(self, query_codes: ArrayLike, k: int, threads: int | None = None) -> Answers:
         """Find the k nearest database rows of each query.
 
         Args:
@@ -60,43 +53,66 @@ class HammingIndex:
         width = min(k, len(self))
         rows = np.empty((len(queries), width), dtype=np.int64)
         distances = np.empty((len(queries), width), dtype=np.int32)
-        if rows.size == 0:  # faiss refuses k = 0
+        if rows.size == 0:
             return rows, distances
 
         def search_chunk(chunk: slice) -> None:
-            distances[chunk], rows[chunk] = self._index.search(queries[chunk], width)
+            rows[chunk], distances[chunk] = self._search(queries[chunk], width)
 
-        # One OpenMP thread a call and threads of our own around it: faiss's barrier between
-        # OpenMP threads takes 50 times the search itself when the machine is busy. The number
-        # of OpenMP threads belongs to the calling thread, so the user's own faiss keeps its.
         workers = threads or usable_cores()
-        with ThreadPoolExecutor(workers, initializer=_one_openmp_thread) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             list(pool.map(search_chunk, _chunks(len(queries), workers)))
         return rows, distances
 
+    @abstractmethod
+    def _search(self, queries: NDArray[np.uint8], width: int) -> Answers:
+        """Search as `search` does, within one thread of its pool.
 
-def search(
-    query_codes: ArrayLike, database_codes: ArrayLike, k: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Find the k nearest database rows of each query.
+        Args:
+            queries: (Q, packed_bytes(bits)) packed codes, Q >= 1.
+            width: answers a query, 1 to N.
+        """
 
-    Args:
-        query_codes: (Q, bits) in {0, 1}.
-        database_codes: (N, bits) in {0, 1}.
-        k: answers a query, at least 1; more than N asks for all.
 
-    Returns:
-        ids (Q, min(k, N)), which are rows of `database_codes`, and distances (Q, min(k, N)) in
-        bits, ordered by (distance, id).
+class EmbeddedIndex(Index):
+    """An index within this process.
+
+    Attributes:
+        engine: the name that `build_index` and `restore_index` know it by.
+    """
+
+    engine: ClassVar[str]
+
+    @abstractmethod
+    def __init__(self, codes: ArrayLike) -> None: ...
+
+    @abstractmethod
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that the index is made of, for a file that saves building it again."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], bits: int) -> Self:
+        """Undo `to_arrays`.
+
+        Raises:
+            InputError: when these arrays are not of such an index.
+        """
+
+
+def stored_array(
+    arrays: Mapping[str, NDArray[Any]], name: str, dtype: DTypeLike, *shape: int | None
+) -> NDArray[Any]:
+    """Return one of the arrays that `to_arrays` gave; None in its shape stands for any length.
 
     Raises:
-        InputError: on anything else.
+        InputError: where it is missing or another one.
     """
-    return HammingIndex(database_codes).search(query_codes, k)
-
-
-def _one_openmp_thread() -> None:
-    faiss.omp_set_num_threads(1)
+    array = np.asarray(arrays.get(name))
+    lengths = [got if want is None else want for want, got in zip(shape, array.shape, strict=False)]
+    if array.dtype != dtype or array.ndim != len(shape) or array.shape != tuple(lengths):
+        raise InputError(f"stored index: no {name!r} as this engine needs it; build it again")
+    return array
 
 
 def _chunks(queries: int, workers: int) -> list[slice]:

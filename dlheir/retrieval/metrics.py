@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dlheir.errors import InputError
 from dlheir.retrieval.codes import check_codes, pack
-from dlheir.retrieval.index import HammingIndex
+from dlheir.retrieval.flat import FlatIndex
 
 _PAIRS_AT_ONCE = 2**16  # pairs of query and database row: 512 KB of int64 stays in the cache
 
@@ -68,7 +68,7 @@ def evaluate(
     """
     _check_ks(ks)
     histograms = distance_histograms(query_codes, query_labels, database_codes, database_labels)
-    rows, _ = HammingIndex(database_codes).search(query_codes, max(ks))
+    rows, _ = FlatIndex(database_codes).search(query_codes, max(ks))
     relevant_ranked = np.asarray(database_labels)[rows] == np.asarray(query_labels)[:, None]
     return {
         "precision": served_precision(relevant_ranked, ks),

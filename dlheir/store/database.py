@@ -19,6 +19,7 @@ from dlheir.store.file_system import is_network, is_read_only
 
 FORMAT = 2  # 1, without key versions and signed roots, was never published
 _APPLICATION_ID = 0x444C4849  # "DLHI" in the file's header: what tells a store from any database
+_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite adds to the file's name
 _PATIENCE = 30.0  # seconds to wait while another process writes
 
 # Envelopes stand apart, so that what the index and the manifest need is read in one go, in the
@@ -69,8 +70,10 @@ class Database:
         """
         self.path = path
         _check_header(path)
-        # On a medium that nobody can write, SQLite must not look for a log beside the file.
-        mode = "mode=ro&immutable=1" if is_read_only(path) else "mode=rw"
+        mode = "mode=rw"
+        if is_read_only(path):
+            _check_no_log(path)
+            mode = "mode=ro&immutable=1"  # or SQLite would want to make a log beside the file
         with self.errors():
             self._connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?{mode}",
@@ -94,6 +97,7 @@ class Database:
         """
         if path.exists():
             raise StoreInputError(f"{path}: exists already; choose another place for a store")
+        remove_store(path)  # a log without its file would be played into the new one
         try:
             with written_whole(path) as part:
                 connection = sqlite3.connect(part)
@@ -171,6 +175,21 @@ class Database:
                 f"{self.path}: the file system has no {journal} journal; move the store elsewhere"
             )
         self.execute(f"PRAGMA synchronous = {synchronous}")
+
+
+def remove_store(path: Path) -> None:
+    """Delete a store's file, if it is there, and what a killed process left beside it."""
+    for suffix in ("", *_BESIDE):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _check_no_log(path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreInputError(
+            f"{path}: was not closed, and nothing can be written here; copy it with {log.name} to "
+            "a disk that can be written"
+        )
 
 
 def _check_header(path: Path) -> None:

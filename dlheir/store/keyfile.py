@@ -1,11 +1,13 @@
 """Files that hold an owner's or a user's keys: raw and for one pair of eyes, or under a passphrase.
 
 Both are JSON objects with `dlheir` ("owner" or "user") and `format` (1). A raw file has the keys as
-`keys`, mode 0600 from its first moment, and is refused when others can read it. Under a passphrase
-there are `scrypt`, which with the two above is bound to what is sealed, and `sealed`.
+`keys` and a `sha256` over the rest, for a key with one wrong digit is still a key; it has mode 0600
+from its first moment and is refused when others can read it. Under a passphrase there are `scrypt`,
+which with the two above is bound to what is sealed, and `sealed`.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import stat
@@ -85,7 +87,7 @@ class KeyFile:
             if "keys" in document:
                 if mode & (stat.S_IRWXG | stat.S_IRWXO):
                     raise StoreInputError(f"others can read it; run: chmod 600 '{path}'")
-                passphrase_key, value = None, document["keys"]
+                passphrase_key, value = None, _checked(document)
             else:
                 passphrase_key, value = _unseal(document, ask)
             keys = _HOLDERS[document["dlheir"]].from_json(value)
@@ -117,10 +119,11 @@ def _encode(keys: Keys, passphrase_key: PassphraseKey | None) -> bytes:
     }
     if passphrase_key is None:
         document["keys"] = keys.to_json()
+        document["sha256"] = hashlib.sha256(_all_but("sha256", document)).hexdigest()
     else:
         document["scrypt"] = passphrase_key.scrypt
         plain = json.dumps(keys.to_json()).encode()
-        document["sealed"] = passphrase_key.seal(plain, _bound(document)).hex()
+        document["sealed"] = passphrase_key.seal(plain, _all_but("sealed", document)).hex()
     return json.dumps(document, indent=1).encode() + b"\n"
 
 
@@ -136,6 +139,12 @@ def _parse(content: bytes) -> dict[str, Any]:
     return document
 
 
+def _checked(document: dict[str, Any]) -> Any:
+    if document.get("sha256") != hashlib.sha256(_all_but("sha256", document)).hexdigest():
+        raise StoreInputError("damaged; bring it back from a copy")
+    return document["keys"]
+
+
 def _unseal(
     document: dict[str, Any], ask: Callable[[], str] | None
 ) -> tuple[PassphraseKey, dict[str, Any]]:
@@ -146,13 +155,13 @@ def _unseal(
         sealed = bytes.fromhex(document["sealed"])
     except (KeyError, TypeError, ValueError):
         sealed = b""
-    value: dict[str, Any] = json.loads(passphrase_key.open(sealed, _bound(document)))
+    value: dict[str, Any] = json.loads(passphrase_key.open(sealed, _all_but("sealed", document)))
     return passphrase_key, value
 
 
-def _bound(document: dict[str, Any]) -> bytes:
-    """Return the same bytes for the same object, whatever the order of its keys."""
-    rest = {name: value for name, value in document.items() if name != "sealed"}
+def _all_but(field: str, document: dict[str, Any]) -> bytes:
+    """Return the same bytes for the same object, whatever the order of its fields."""
+    rest = {name: value for name, value in document.items() if name != field}
     return json.dumps(rest, sort_keys=True).encode()
 
 

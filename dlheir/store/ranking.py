@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlheir.retrieval import Index, build_index, unpack
+from dlheir.retrieval import EmbeddedIndex, build_index, unpack
 from dlheir.store.errors import StaleTrapdoorError
 
 
@@ -24,7 +24,7 @@ class Part:
     """
 
     rows: NDArray[np.int64]
-    index: Index
+    index: EmbeddedIndex
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,19 @@ class Ranking:
             sequence: stamp.
             rows: (picture id, key version, packed code) in the order of ids.
             bits: code length.
-            engine: name of a search engine.
+            engine: name of a search engine; while keys are rotated, and no version has all
+                pictures, "ivf" gives way to an exact one.
         """
         picture_ids = np.array([picture_id for picture_id, _, _ in rows], dtype=object)
         versions = np.array([version for _, version, _ in rows], dtype=np.int64)
         packed = np.frombuffer(b"".join(code for _, _, code in rows), dtype=np.uint8)
         codes = unpack(packed.reshape(len(rows), -1), bits) if rows else np.empty((0, bits))
+        live = np.unique(versions)
+        chosen = "auto" if engine == "ivf" and len(live) > 1 else engine
         parts = {}
-        for version in np.unique(versions):
+        for version in live:
             members = np.flatnonzero(versions == version)
-            parts[int(version)] = Part(members, build_index(codes[members], engine))
+            parts[int(version)] = Part(members, build_index(codes[members], chosen))
         return cls(sequence, picture_ids, parts)
 
     def search(

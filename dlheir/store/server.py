@@ -20,6 +20,7 @@ from dlheir.store.errors import ConflictError, StoreError, StoreInputError
 from dlheir.store.merkle import MerkleTree
 from dlheir.store.policy import Policy
 from dlheir.store.ranking import Ranking
+from dlheir.store.ranking_cache import load_ranking, save_ranking
 from dlheir.store.record import MAC_BYTES, PICTURE_ID_BYTES, Leaf, Record
 from dlheir.store.root import SignedRoot
 
@@ -425,11 +426,23 @@ class CloudServer:
         with self._database.snapshot():  # number and codes of one moment
             root = self.root
             if self._ranking is None or self._ranking.sequence != root.sequence:
-                rows = self._database.all(
-                    "SELECT picture_id, key_version, code FROM pictures ORDER BY picture_id"
-                )
-                self._ranking = Ranking.build(root.sequence, rows, self.policy.bits, self._engine)
+                self._ranking = self._cached_ranking(root)
         return root, self._ranking
+
+    def _cached_ranking(self, root: SignedRoot) -> Ranking:
+        """Read the index from its file, or build it and leave it there."""
+        stamp = {"root": root.encode().hex(), "sequence": root.sequence, "engine": self._engine}
+        bits = self.policy.bits
+        ranking = load_ranking(self._cache, stamp, bits) if self._cache else None
+        if ranking is not None:
+            return ranking
+        rows = self._database.all(
+            "SELECT picture_id, key_version, code FROM pictures ORDER BY picture_id"
+        )
+        ranking = Ranking.build(root.sequence, rows, bits, self._engine)
+        if self._cache:
+            save_ranking(self._cache, ranking, stamp)
+        return ranking
 
     def _row(self, columns: str) -> tuple[Any, ...]:
         row: tuple[Any, ...] | None = self._database.one(f"SELECT {columns} FROM store")

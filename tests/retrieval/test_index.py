@@ -1,4 +1,4 @@
-"""The index against an oracle that sorts everything by (distance, row)."""
+"""The engines within the process: contract, files, threads; `search` of users."""
 
 import os
 import subprocess
@@ -6,102 +6,144 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from search_contract import SearchContract, assert_answers, oracle, random_codes
 
 from dlheir.errors import InputError
-from dlheir.retrieval import HammingIndex, search
+from dlheir.retrieval import (
+    ENGINES,
+    BucketIndex,
+    FlatIndex,
+    IVFIndex,
+    build_index,
+    choose_engine,
+    restore_index,
+    search,
+)
+
+EXACT = [(FlatIndex, bits) for bits in (1, 12, 16, 24, 32, 48, 64, 100)]
+EXACT += [(BucketIndex, bits) for bits in (1, 2, 9, 12, 16)]
 
 
-def oracle(queries, database, k):
-    distances = (queries[:, None, :] != database[None]).sum(axis=2)
-    rows = np.broadcast_to(np.arange(len(database)), distances.shape)
-    order = np.lexsort((rows, distances), axis=1)[:, :k]
-    return order, np.take_along_axis(distances, order, axis=1)
+class TestExactEngines(SearchContract):
+    @pytest.fixture(scope="class", params=EXACT, ids=lambda it: f"{it[0].engine}-{it[1]}")
+    def setting(self, request):
+        return request.param
+
+    @pytest.fixture(scope="class")
+    def build(self, setting):
+        return setting[0]
+
+    @pytest.fixture(scope="class")
+    def bits(self, setting):
+        return setting[1]
+
+    def test_an_index_that_went_through_a_file_answers_the_same(self, thousand, bits, tmp_path):
+        through_file = stored_and_restored(thousand[0], tmp_path / "index.npz")
+        assert type(through_file) is type(thousand[0])
+        assert (len(through_file), through_file.bits) == (1000, bits)
+        queries = random_codes(8, 50, bits)
+        assert_answers(through_file.search(queries, 70), oracle(queries, thousand[1], 70))
+
+    def test_an_empty_index_goes_through_a_file(self, build, bits, tmp_path):
+        empty = build(np.zeros((0, bits), np.uint8))
+        assert len(stored_and_restored(empty, tmp_path / "index.npz")) == 0
 
 
-def assert_like_oracle(queries, database, k):
-    rows, distances = search(queries, database, k)
-    expected_rows, expected_distances = oracle(queries, database, k)
-    assert rows.dtype == np.int64
-    assert distances.dtype == np.int32
-    assert np.array_equal(rows, expected_rows)
-    assert np.array_equal(distances, expected_distances)
+def stored_and_restored(index, path):
+    np.savez(path, **index.to_arrays())
+    with np.load(path, allow_pickle=False) as arrays:
+        return restore_index(index.engine, dict(arrays), index.bits)
 
 
-def random_codes(seed, rows, bits):
-    return np.random.default_rng(seed).integers(0, 2, (rows, bits), dtype=np.uint8)
+def test_users_search_is_exact():
+    queries, database = random_codes(0, 20, 12), random_codes(1, 700, 12)
+    assert_answers(search(queries, database, 90), oracle(queries, database, 90))
 
 
-@pytest.mark.parametrize("bits", [1, 12, 24, 32, 48, 64, 100])
-@pytest.mark.parametrize("k", [1, 7, 100, 999])
-def test_search_orders_by_distance_then_row(bits, k):
-    assert_like_oracle(random_codes(1, 40, bits), random_codes(2, 1000, bits), k)
+@pytest.mark.parametrize("bits", [1, 12, 16])
+def test_auto_takes_buckets_for_short_codes(bits):
+    assert choose_engine("auto", bits) == "buckets"
+    assert type(build_index(np.zeros((3, bits), int))) is BucketIndex
 
 
-@pytest.mark.parametrize("k", [1, 20, 350, 2999, 3000])
-def test_k_may_cut_through_a_group_of_ties(k):
-    few_codes = random_codes(3, 5, 12)
-    database = few_codes[np.random.default_rng(4).integers(0, 5, 3000)]
-    assert_like_oracle(random_codes(5, 33, 12), database, k)
+@pytest.mark.parametrize("bits", [17, 48])
+def test_auto_takes_flat_for_longer_ones(bits):
+    assert choose_engine("auto", bits) == "flat"
+    assert type(build_index(np.zeros((3, bits), int))) is FlatIndex
 
 
-def test_all_the_same_code_come_in_row_order():
-    rows, distances = search(np.zeros((1, 12), int), np.zeros((500, 12), int), 100)
-    assert rows.tolist() == [list(range(100))]
-    assert not distances.any()
+def test_engines_are_chosen_by_name():
+    assert ENGINES == ("auto", "flat", "buckets", "ivf")
+    assert type(build_index(np.zeros((3, 12), int), "flat")) is FlatIndex
+    assert choose_engine("ivf", 12) == "ivf"
+    with pytest.raises(InputError, match="'faiss', expected one of auto, flat, buckets, ivf"):
+        build_index(np.zeros((3, 12), int), "faiss")
 
 
-@given(st.data())
-@settings(max_examples=60)
-def test_search_agrees_with_the_oracle_on_anything(data):
-    bits = data.draw(st.integers(1, 70))
-    codes = hnp.arrays(
-        np.uint8, st.tuples(st.integers(1, 40), st.just(bits)), elements=st.integers(0, 1)
-    )
-    assert_like_oracle(data.draw(codes), data.draw(codes), data.draw(st.integers(1, 50)))
+def test_buckets_refuse_long_codes():
+    with pytest.raises(InputError, match="17 bits"):
+        build_index(np.zeros((3, 17), int), "buckets")
 
 
-def test_k_beyond_the_database_returns_all_of_it():
-    rows, distances = search(random_codes(0, 3, 24), random_codes(1, 10, 24), 1_000_000)
-    assert rows.shape == distances.shape == (3, 10)
+def test_ivf_is_for_more_than_a_million_codes():
+    with pytest.raises(InputError, match="1000000 codes"):
+        build_index(np.zeros((1_000_000, 1), np.uint8), "ivf")
+    assert type(build_index(np.zeros((1_000_001, 1), np.uint8), "ivf")) is IVFIndex
 
 
-def test_an_empty_database_and_no_query_are_fine():
-    assert search(random_codes(0, 3, 24), np.zeros((0, 24), np.uint8), 5)[0].shape == (3, 0)
-    assert search(np.zeros((0, 24), np.uint8), random_codes(0, 3, 24), 2)[1].shape == (0, 2)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("codes", [np.zeros(12, int), np.full((2, 12), 255), np.zeros((2, 12))])
+def test_what_is_no_codes_is_refused(engine, codes):
+    with pytest.raises(InputError, match="codes"):
+        build_index(codes, engine)
 
 
-def test_the_number_of_threads_changes_no_answer():
-    queries, index = random_codes(6, 333, 12), HammingIndex(random_codes(7, 2000, 12))
-    alone = index.search(queries, 50, threads=1)
-    for threads in (2, 3, 16):
-        divided = index.search(queries, 50, threads=threads)
-        assert np.array_equal(alone[0], divided[0])
-        assert np.array_equal(alone[1], divided[1])
+@pytest.mark.parametrize("build", [FlatIndex, BucketIndex, IVFIndex])
+def test_arrays_of_another_index_are_refused(build):
+    engine, arrays = build.engine, build(random_codes(0, 90, 12)).to_arrays()
+    for name, array in arrays.items():
+        without = {other: value for other, value in arrays.items() if other != name}
+        for wrong in (without, arrays | {name: array.astype(float)}, arrays | {name: array[None]}):
+            with pytest.raises(InputError, match="build it again"):
+                restore_index(engine, wrong, 12)
+    with pytest.raises(InputError, match="build it again"):
+        restore_index("another", arrays, 12)
+    assert len(restore_index(engine, arrays, 12)) == 90
+
+
+@pytest.mark.parametrize("build", [FlatIndex, IVFIndex])
+def test_arrays_of_another_width_are_refused(build):
+    arrays = build(random_codes(0, 90, 32)).to_arrays()
+    with pytest.raises(InputError, match="build it again"):
+        restore_index(build.engine, arrays, 33)
+
+
+def test_buckets_of_another_number_of_bits_are_refused():
+    with pytest.raises(InputError, match="build it again"):
+        restore_index("buckets", BucketIndex(random_codes(0, 90, 12)).to_arrays(), 11)
 
 
 ONE_OPENMP_THREAD = """
 import threading, faiss, numpy as np
-from dlheir.retrieval import HammingIndex
+from dlheir.retrieval import FlatIndex, IVFIndex
 
-index, seen = HammingIndex(np.zeros((10, 12), np.uint8)), []
-inner = index._index
+for engine in (FlatIndex, IVFIndex):
+    index, seen = engine(np.zeros((10, 12), np.uint8)), []
+    inner = index._index
 
-class Spy:
-    ntotal = 10
+    class Spy:
+        ntotal = 10
 
-    def search(self, queries, k):
-        seen.append((threading.current_thread().name, faiss.omp_get_max_threads()))
-        return inner.search(queries, k)
+        def search(self, queries, k):
+            seen.append((threading.current_thread().name, faiss.omp_get_max_threads()))
+            return inner.search(queries, k)
 
-index._index = Spy()
-faiss.omp_set_num_threads(3)
-index.search(np.zeros((100, 12), np.uint8), 5, threads=2)
-assert [number for _, number in seen] == [1, 1], seen
-assert "MainThread" not in dict(seen), seen
-assert faiss.omp_get_max_threads() == 3
+    index._index = Spy()
+    faiss.omp_set_num_threads(3)
+    index.search(np.zeros((100, 12), np.uint8), 5, threads=2)
+    assert [number for _, number in seen] == [1, 1], seen
+    assert "MainThread" not in dict(seen), seen
+    assert faiss.omp_get_max_threads() == 3
 """
 
 
@@ -109,24 +151,3 @@ def test_each_faiss_call_has_one_openmp_thread_and_the_users_own_number_stays():
     # A process of its own, because OpenMP reads the number for new threads once, at its start.
     environment = {**os.environ, "OMP_NUM_THREADS": "4"}
     subprocess.run([sys.executable, "-c", ONE_OPENMP_THREAD], env=environment, check=True)
-
-
-def test_the_index_knows_its_size():
-    index = HammingIndex(random_codes(0, 10, 48))
-    assert (len(index), index.bits) == (10, 48)
-
-
-@pytest.mark.parametrize(
-    ("queries", "database", "k"),
-    [
-        (np.zeros((1, 24), int), np.zeros((1, 48), int), 1),
-        (np.zeros((1, 12), int), np.zeros((1, 24), int), 1),  # the same once packed
-        (np.zeros((1, 12), int), np.zeros((1, 12), int), 0),
-        (np.full((1, 12), 255), np.zeros((1, 12), int), 1),
-        (np.zeros((1, 12), int), np.zeros(12, int), 1),
-    ],
-)
-def test_wrong_input_is_refused_in_one_line(queries, database, k):
-    with pytest.raises(InputError) as error:
-        search(queries, database, k)
-    assert "\n" not in str(error.value)

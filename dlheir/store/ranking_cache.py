@@ -1,0 +1,67 @@
+"""The index on disk, so that each process need not build it: stamped, and worth nothing if stale.
+
+The file is the server's own; whatever is wrong with it, the index is built again.
+"""
+
+import json
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlheir.errors import InputError
+from dlheir.files import written_whole
+from dlheir.retrieval import restore_index
+from dlheir.store.ranking import Part, Ranking
+from dlheir.store.record import PICTURE_ID_BYTES
+
+
+def save_ranking(path: Path, ranking: Ranking, stamp: dict[str, Any]) -> None:
+    """Write an index with what it is the index of.
+
+    Args:
+        path: a `.npz` file; where it cannot be written, there is no cache.
+        ranking: of embedded engines.
+        stamp: JSON values: store, sequence number, engine.
+    """
+    joined = np.frombuffer(b"".join(ranking.picture_ids), dtype=np.uint8)
+    arrays: dict[str, NDArray[Any]] = {"picture_ids": joined.reshape(-1, PICTURE_ID_BYTES)}
+    engines = {}
+    for version, part in ranking.parts.items():
+        engines[str(version)] = part.index.engine
+        arrays[f"{version}/members"] = part.rows
+        for name, array in part.index.to_arrays().items():
+            arrays[f"{version}/index/{name}"] = array
+    arrays["about"] = np.frombuffer(
+        json.dumps({"stamp": stamp, "engines": engines}).encode(), dtype=np.uint8
+    )
+    with suppress(OSError), written_whole(path) as part_file, part_file.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def load_ranking(path: Path, stamp: dict[str, Any], bits: int) -> Ranking | None:
+    """Read an index back, None where the file is missing, damaged or of another stamp."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            about = json.loads(arrays["about"].tobytes())
+            if about["stamp"] != stamp:
+                return None
+            joined = arrays["picture_ids"].tobytes()
+            parts = {}
+            for version, engine in about["engines"].items():
+                prefix = f"{version}/index/"
+                stored = {
+                    name.removeprefix(prefix): arrays[name]
+                    for name in arrays.files
+                    if name.startswith(prefix)
+                }
+                index = restore_index(engine, stored, bits)
+                parts[int(version)] = Part(arrays[f"{version}/members"], index)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, InputError):
+        return None
+    starts = range(0, len(joined), PICTURE_ID_BYTES)
+    picture_ids = np.array([joined[i : i + PICTURE_ID_BYTES] for i in starts], dtype=object)
+    return Ranking(stamp["sequence"], picture_ids, parts)

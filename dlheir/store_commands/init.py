@@ -1,0 +1,100 @@
+"""`dlheir store init`: an empty store."""
+
+import argparse
+from pathlib import Path
+
+from dlheir.errors import InputError
+from dlheir.store.keyfile import KeyFile
+from dlheir.store.keys import OwnerKeys, new_policy
+from dlheir.store.owner import DataOwner
+from dlheir.store.policy import MODES, Policy
+from dlheir.store.server import CloudServer
+from dlheir.store_commands.arguments import add_checkpoint, add_keys, add_store, checkpoint_of
+from dlheir.store_commands.output import say
+from dlheir.store_commands.roles import FILE, open_server, owners_keys
+
+DESCRIPTION = """\
+Make an empty store in the server's folder DIR, for the owner's keys and one network.
+
+From then on the keys belong to this store, and the store takes codes of this network alone.
+--codes says what the server sees of them, the answers being the same:
+  plain    all of it, as in the paper: which pictures are alike, and with the network of what kind
+  keyed    codes under a secret transform that keeps distances: which pictures are alike
+  client   nothing but their number: users download the sealed codes and search them themselves
+dlheir/store/THREATS.md has the whole of it."""
+EXAMPLE = """\
+example:
+  dlheir store init photos.store --keys owner.keys --checkpoint last.ckpt --codes keyed"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add_store(parser)
+    add_keys(parser)
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--codes", choices=MODES, default="plain", help="how codes are protected; plain if not said"
+    )
+    parser.add_argument(
+        "--blobs",
+        metavar="FOLDER|URL",
+        help="sealed pictures there, in a new folder or at an fsspec URL, and not in DIR's database",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Bind the keys, then make the store; after a kill in between, go on."""
+    file, keys = owners_keys(arguments)
+    policy = _policy(arguments, keys)
+    folder: Path = arguments.store
+    if (folder / FILE).exists():
+        with open_server(folder) as server:
+            if server.policy != policy:
+                raise InputError(f"{folder}: holds a store already; choose another folder")
+        say(f"{folder}: this store is there already")
+        return
+    if keys.seen > 0:
+        raise InputError(
+            f"{arguments.keys}: their store has pictures and is not in {folder}; bring it back, or "
+            "make new keys for a new one"
+        )
+    _create(folder, file, keys, policy, arguments.blobs)
+    say(f"{folder}: an empty store, {policy.bits} bits, codes {policy.mode}")
+
+
+def _policy(arguments: argparse.Namespace, keys: OwnerKeys) -> Policy:
+    """Return the settings asked for; of keys that are bound already they have to be theirs."""
+    from dlheir.store_commands.hashing import Hasher
+
+    hasher = Hasher(checkpoint_of(arguments))
+    asked = new_policy(hasher.bits, arguments.codes, hasher.sha256)
+    if keys.bound is None:
+        return asked
+    if keys.bound != Policy(keys.bound.store_id, asked.bits, asked.mode, asked.network):
+        raise InputError(
+            f"{arguments.keys}: belong to a store with another network or other codes; make new "
+            "keys for a new store"
+        )
+    return keys.bound
+
+
+def _create(
+    folder: Path, file: KeyFile, keys: OwnerKeys, policy: Policy, blobs: str | None
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Keys first: a store whose keys were lost in between could never be used.
+    keys.bind(policy)
+    file.save()
+    CloudServer.create(
+        folder / FILE, policy, DataOwner.empty_root(keys), _place_of_blobs(folder, blobs)
+    ).close()
+
+
+def _place_of_blobs(folder: Path, blobs: str | None) -> str | None:
+    """Make the folder of the sealed pictures; inside of DIR it is named so that DIR can move."""
+    if blobs is None or "://" in blobs:
+        return blobs
+    place = Path(blobs).resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    inside = place.is_relative_to(folder.resolve())
+    return str(place.relative_to(folder.resolve()) if inside else place)
