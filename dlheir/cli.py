@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from dlheir.errors import InputError, find_input_error
+from dlheir.store.errors import EnvelopeError, LyingServerError, StoreError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -28,6 +29,8 @@ commands:
                  dlheir test --config FILE --ckpt_path FILE
   complexity   parameters and multiply-accumulates, with the paper's columns:
                  dlheir complexity dlheir densenet201 --bits 48
+  store        seal your own pictures, let a server search them, open the answers:
+                 dlheir store --help                          the whole story in order
 
   dlheir COMMAND --help   every argument of a command
   --debug                 show where an error comes from
@@ -40,8 +43,18 @@ COMMANDS = {
     "fit": "dlheir.training",
     "test": "dlheir.training",
     "complexity": "dlheir.complexity",
+    "store": "dlheir.store_commands.main",
 }
 DEFAULT_CONFIG = "experiments/quickstart.yaml"
+# What to do after an interruption or on a full disk; all other work starts again.
+GOES_ON = {
+    "fit": "the same command with --ckpt_path last goes on",
+    "store init": "the same command goes on",
+    "store add": "the same command goes on",
+    "store remove": "the same command goes on",
+    "store rotate": "the same command goes on",
+    "store revoke": "the same command goes on, or says what does",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,7 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as stop:  # argparse's, after --help and the like
         return stop.code if isinstance(stop.code, int) else DONE
     except BaseException as error:
-        code, line = _explain(error, given[:1] == ["fit"])
+        name = " ".join(given[: 2 if given[:1] == ["store"] else 1])
+        code, line = _explain(error, GOES_ON.get(name))
         if debug:
             traceback.print_exception(error)
         # Ctrl-C reaches every process of a distributed run; the first one speaks for all.
@@ -91,18 +105,19 @@ def _dispatch(arguments: list[str]) -> None:
         module.main(arguments[1:])
 
 
-def _explain(error: BaseException, resumable: bool) -> tuple[int, str]:
-    """Exit code and one line for an error; only training is resumed, the rest starts again."""
-    go_on = "the same command with --ckpt_path last goes on" if resumable else "start again"
+def _explain(error: BaseException, goes_on: str | None) -> tuple[int, str]:
+    """Exit code and one line for an error of a command that goes on so, or not at all."""
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, f"interrupted; {go_on}" if resumable else "interrupted"
+        return INTERRUPTED, f"interrupted; {goes_on}" if goes_on else "interrupted"
     wrong_input = find_input_error(error)
     if wrong_input is not None:
         return WRONG_INPUT, str(wrong_input)
     if _is_full_disk(error):
-        return WRONG_INPUT, f"no space left on the disk; make room; {go_on}"
+        return WRONG_INPUT, f"no space left on the disk; make room; {goes_on or 'start again'}"
     if isinstance(error, OSError) and error.errno in NO_ACCESS:
         return WRONG_INPUT, f"{error.filename}: {error.strerror}; choose a place you may write to"
+    if isinstance(error, StoreError | EnvelopeError | LyingServerError):
+        return FAILED, str(error)
     first = (str(error).strip() or "no message").splitlines()[0]
     return FAILED, f"{type(error).__name__}: {first} (--debug shows where)"
 

@@ -33,14 +33,14 @@ def assert_like_oracle(index, queries, database, k):
 
 
 class SearchContract:
-    """Needs two fixtures of class scope: `bits`, and `build`, which turns codes into an index."""
+    """Needs two fixtures of the module: `bits`, and `build`, which turns codes into an index."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def thousand(self, build, bits):
         database = random_codes(2, 1000, bits)
         return build(database), database
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def five_codes(self, build, bits):
         database = random_codes(3, 5, bits)[np.random.default_rng(4).integers(0, 5, 3000)]
         return build(database), database
@@ -78,7 +78,7 @@ class SearchContract:
         assert [a.shape for a in thousand[0].search(np.zeros((0, bits), int), 2)] == [(0, 2)] * 2
 
     def test_the_number_of_threads_changes_no_answer(self, thousand, bits):
-        queries = random_codes(6, 333, bits)
+        queries = random_codes(6, 150, bits)
         alone = thousand[0].search(queries, 50, threads=1)
         for threads in (2, 3, 16):
             assert_answers(thousand[0].search(queries, 50, threads=threads), alone)

@@ -73,7 +73,7 @@ def _legend_colours(draw: ImageDraw.ImageDraw, top: int) -> None:
 def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int) -> None:
     middle = top + (TILE + GAP) // 2
     canvas.paste(tile(row.query.read_bytes()), (MARGIN, middle))
-    draw.text((MARGIN, middle + TILE + 3), shortened(draw, row.class_name), INK, font(12))
+    draw.text((MARGIN, middle + TILE + 3), _shortened(draw, row.class_name), INK, font(12))
     for place, answer in enumerate(row.answers):
         left = MARGIN + (place + 1) * (TILE + GAP) + GAP
         canvas.paste(sealed_tile(answer.picture.envelope), (left, top))
@@ -102,9 +102,8 @@ def sealed_tile(envelope: bytes) -> Image.Image:
     return Image.fromarray(levels).convert("RGB").resize((TILE, TILE), Image.Resampling.NEAREST)
 
 
-def shortened(draw: ImageDraw.ImageDraw, text: str, width: int = TILE) -> str:
-    """Cut text that is wider than `width` pixels in size 12."""
-    while draw.textlength(text, font(12)) > width and len(text) > 1:
+def _shortened(draw: ImageDraw.ImageDraw, text: str) -> str:
+    while draw.textlength(text, font(12)) > TILE and len(text) > 1:
         text = text[:-2] + "…"
     return text
 

@@ -9,7 +9,7 @@ power cut brought back would undo an upload that was acknowledged.
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,15 @@ CREATE TABLE grants (
 COMMIT;
 """
 
-# What to do about an error, by SQLite's primary result code.
+# What to do about an error, by SQLite's result code: the exact one if it is here, else the primary.
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "another program writes to it; try again",
     sqlite3.SQLITE_CANTOPEN: "SQLite writes beside the file, even to read it; make the folder "
     "writable, or copy the store to one that is",
     sqlite3.SQLITE_CORRUPT: "a part of the file is damaged; `dlheir store verify` names it",
+    sqlite3.SQLITE_FULL: "make room and run the same again",
     sqlite3.SQLITE_IOERR: "the disk does not answer",
+    sqlite3.SQLITE_IOERR_SHMSIZE: "the disk is full; make room and run the same again",
     sqlite3.SQLITE_NOTADB: "the file is damaged; bring back a copy",
     sqlite3.SQLITE_READONLY: "the store cannot be written; make file and folder writable",
 }
@@ -97,9 +99,12 @@ class Database:
         """
         if path.exists():
             raise StoreInputError(f"{path}: exists already; choose another place for a store")
-        remove_store(path)  # a log without its file would be played into the new one
+        if not path.parent.is_dir():
+            raise StoreInputError(f"{path}: cannot be created; make the folder {path.parent} first")
         try:
+            remove_store(path)  # a log without its file would be played into the new one
             with written_whole(path) as part:
+                remove_store(part)  # of a process of the same number that was killed
                 connection = sqlite3.connect(part)
                 try:
                     connection.executescript(_SCHEMA)
@@ -134,8 +139,13 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Everything in the block is stored when it ends, or nothing; one writer at a time."""
-        with self._transaction("IMMEDIATE"):
-            yield
+        try:
+            with self._transaction("IMMEDIATE"):
+                yield
+        except StoreError as error:
+            if getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                self._give_room_back()
+            raise
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -149,21 +159,25 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            advice = _ADVICE.get(code)
+            code = getattr(error, "sqlite_errorcode", 0)
+            advice = _ADVICE.get(code, _ADVICE.get(code & 0xFF))
             raise StoreError(f"{self.path}: {error}" + (f"; {advice}" if advice else "")) from error
 
     @contextmanager
     def _transaction(self, kind: str) -> Iterator[None]:
-        with self.errors():
-            self._connection.execute(f"BEGIN {kind}")
         try:
+            self.execute(f"BEGIN {kind}")
             yield
-            with self.errors():
-                self._connection.execute("COMMIT")
+            self.execute("COMMIT")
         except BaseException:
-            self._connection.rollback()  # does nothing where SQLite has rolled back by itself
+            with suppress(sqlite3.Error):  # closed, or the disk is gone: what failed first counts
+                self._connection.rollback()  # does nothing where SQLite has rolled back by itself
             raise
+
+    def _give_room_back(self) -> None:
+        """Cut the log off that has just filled the disk, or it would until the store is closed."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _set_journal(self) -> None:
         if is_read_only(self.path):
@@ -175,6 +189,9 @@ class Database:
                 f"{self.path}: the file system has no {journal} journal; move the store elsewhere"
             )
         self.execute(f"PRAGMA synchronous = {synchronous}")
+        # Whatever is committed goes into the file at once, while there is room for it: a log that
+        # fills the disk can be cut off only if nothing waits in it.
+        self.execute("PRAGMA wal_autocheckpoint = 1")
 
 
 def remove_store(path: Path) -> None:
@@ -184,12 +201,13 @@ def remove_store(path: Path) -> None:
 
 
 def _check_no_log(path: Path) -> None:
-    log = path.with_name(f"{path.name}-wal")
-    if log.exists() and log.stat().st_size:
-        raise StoreInputError(
-            f"{path}: was not closed, and nothing can be written here; copy it with {log.name} to "
-            "a disk that can be written"
-        )
+    for suffix in ("-wal", "-journal"):
+        log = path.with_name(path.name + suffix)
+        if log.exists() and log.stat().st_size:
+            raise StoreInputError(
+                f"{path}: was not closed, and nothing can be written here; copy it with {log.name} "
+                "to a disk that can be written"
+            )
 
 
 def _check_header(path: Path) -> None:

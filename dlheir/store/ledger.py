@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dlheir.store.errors import LyingServerError
+from dlheir.store.errors import LyingServerError, StoreInputError
 from dlheir.store.keys import OwnerKeys
 from dlheir.store.manifest import sign_root, verify_leaves
 from dlheir.store.record import Leaf
@@ -22,14 +22,21 @@ class Ledger:
         Raises:
             LyingServerError: when the server shows another table, or an older one than the keys
                 have seen.
+            StoreInputError: when the keys are older than the store.
         """
         root, leaves = server.leaves()
         self._keys = keys
-        self._tree = verify_leaves(keys.owner_public, server.policy.store_id, root, leaves)
+        self._tree = verify_leaves(keys.owner_public, keys.policy.store_id, root, leaves)
         if root.sequence < keys.seen:
             raise LyingServerError(
                 f"{server.path}: shows commit {root.sequence}, but {keys.seen} was made; "
                 "an old copy was put in its place"
+            )
+        lacking = {leaf.key_version for leaf in leaves} - keys.versions.keys()
+        if lacking:  # another key under a number that is taken would lock the users out
+            raise StoreInputError(
+                f"{server.path}: holds pictures under key version {min(lacking)}, which these keys "
+                "lack; bring back the newest copy of the key file"
             )
         self.sequence = keys.seen = root.sequence
         self.leaves = {leaf.picture_id: leaf for leaf in leaves}

@@ -1,13 +1,17 @@
 """The manifest: all leaves of a store, summed up in a root that the owner signs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
+from typing import TypeVar
 
 from dlheir.store import signing
 from dlheir.store.errors import LyingServerError
 from dlheir.store.merkle import MerkleTree
 from dlheir.store.record import Leaf
 from dlheir.store.root import SignedRoot
+
+Handed = TypeVar("Handed")
 
 
 def sign_root(signing_key: bytes, store_id: bytes, sequence: int, tree: MerkleTree) -> SignedRoot:
@@ -62,7 +66,23 @@ def verify_leaves(
         LyingServerError: when the root is not the owner's, or not of these leaves.
     """
     verify_root(owner_public, store_id, root)
-    tree = MerkleTree(leaves)
-    if (len(tree), tree.root) != (root.count, root.root):
+    rows = list(leaves)
+    tree = MerkleTree(rows)
+    # In the tree a second row of one picture takes the first one's place; in the table it is more.
+    if (len(rows), len(tree), tree.root) != (root.count, root.count, root.root):
         raise LyingServerError("table of codes: it is not the one that the owner signed for")
     return tree
+
+
+def one_each(
+    picture_ids: Sequence[bytes], handed_out: Iterable[Handed]
+) -> Iterator[tuple[bytes, Handed]]:
+    """Pair the pictures asked for with what the server handed out for them.
+
+    Raises:
+        LyingServerError: on reaching the end of one before that of the other.
+    """
+    for picture_id, handed in zip_longest(picture_ids, handed_out):
+        if picture_id is None or handed is None:
+            raise LyingServerError("server: it hands out another number of pictures than asked for")
+        yield picture_id, handed

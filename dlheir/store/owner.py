@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from dlheir.store.errors import LyingServerError, StoreInputError
 from dlheir.store.grants import make_grant
 from dlheir.store.keys import OwnerKeys
 from dlheir.store.ledger import Ledger
-from dlheir.store.manifest import sign_root
+from dlheir.store.manifest import one_each, sign_root
 from dlheir.store.merkle import MerkleTree
 from dlheir.store.protection import CodeProtection
 from dlheir.store.record import Record
@@ -27,6 +27,8 @@ from dlheir.store.server import CloudServer
 
 Progress = Callable[[int], None]
 """Called with the number of pictures just done."""
+
+Item = TypeVar("Item")
 
 
 class Picture(NamedTuple):
@@ -127,19 +129,16 @@ class DataOwner:
             StoreInputError: on a name that the store holds already.
             StoreError: when the server cannot store them.
         """
-        bits = check_codes(codes, "codes", self._server.policy.bits)
+        bits = check_codes(codes, "codes", self._keys.policy.bits)
         if len(bits) != len(pictures):
             raise InputError(f"{len(pictures)} pictures with {len(bits)} codes, expected one each")
-        if batch_size < 1:
-            raise InputError(f"batch_size: {batch_size}, expected at least 1")
         ids = [self._keys.picture_id(picture.name) for picture in pictures]
         self._refuse_known(pictures, ids)
         order = sorted(range(len(ids)), key=ids.__getitem__)
         sealing = uploading = 0.0
         plain_bytes = sealed_bytes = 0
 
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        for batch in _batches(order, batch_size):
             plains = [pictures[row].read() for row in batch]
             began = time.perf_counter()
             contents = [
@@ -177,9 +176,7 @@ class DataOwner:
         for picture_id, name in ids.items():
             if picture_id not in held:
                 raise StoreInputError(f"{self._server.path}: holds no picture named {name}")
-        order = sorted(ids)
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        for batch in _batches(sorted(ids), batch_size):
             with self._writing() as ledger:
                 self._server.remove(batch, ledger.next_root(remove=batch))
             if progress is not None:
@@ -205,9 +202,7 @@ class DataOwner:
         """
         for recipient in self._keys.users.values():
             self.grant(recipient)
-        order = self._outdated_ids()
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        for batch in _batches(self._outdated_ids(), batch_size):
             contents, codes = zip(*self._opened(batch), strict=True)
             records = self._sealed(batch, contents, np.stack(codes))
             with self._writing() as ledger:
@@ -218,15 +213,16 @@ class DataOwner:
 
     def grant(self, recipient: bytes) -> None:
         """Leave a user, by public key, the keys of all versions that are live or about to be."""
-        live = self._server.key_versions.keys() | {self._keys.primary}
-        for version in sorted(live):
+        # By the ledger: a lying server would have old pictures opened to new users.
+        live = {leaf.key_version for leaf in self._current_ledger().leaves.values()}
+        for version in sorted(live | {self._keys.primary}):
             grant = make_grant(self._keys, version, recipient)
             self._server.put_grant(recipient, version, grant)
 
     def _sealed(
         self, ids: Sequence[bytes], contents: Sequence[bytes], codes: NDArray[np.uint8]
     ) -> list[Record]:
-        policy, version = self._server.policy, self._keys.primary
+        policy, version = self._keys.policy, self._keys.primary
         key = self._keys.versions[version]
         protection = self._protection(version)
         stored_codes = protection.protect(codes, ids)
@@ -240,18 +236,18 @@ class DataOwner:
     def _opened(self, ids: Sequence[bytes]) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
         """Content and code of pictures; each is the one that the owner signed for."""
         leaves = self._current_ledger().leaves
-        for picture_id, served in zip(ids, self._server.get(ids), strict=True):
+        for picture_id, served in one_each(ids, self._server.get(ids)):
             record = served.record
             if record.leaf != leaves[picture_id]:
                 raise LyingServerError(f"picture {picture_id.hex()} is not the one uploaded")
             content = open_envelope(
-                self._keys.versions, self._server.policy.store_id, picture_id, record.envelope
+                self._keys.versions, self._keys.policy.store_id, picture_id, record.envelope
             )
             protection = self._protection(record.key_version)
             yield content, protection.reveal([record.code], [picture_id])[0]
 
     def _protection(self, version: int) -> CodeProtection:
-        return CodeProtection(self._server.policy, version, self._keys.versions[version])
+        return CodeProtection(self._keys.policy, version, self._keys.versions[version])
 
     def _outdated_ids(self) -> list[bytes]:
         leaves = self._current_ledger().leaves
@@ -281,3 +277,9 @@ class DataOwner:
         yield ledger
         self._ledger = ledger
         self._keys.seen = ledger.sequence
+
+
+def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    if size < 1:
+        raise InputError(f"batch_size: {size}, expected at least 1")
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -18,17 +18,10 @@ from dlheir.errors import InputError
 from dlheir.retrieval import check_codes, pack, packed_bytes, unpack
 from dlheir.store.derivation import code_key, mac_key, trapdoor_key
 from dlheir.store.errors import LyingServerError
-from dlheir.store.policy import Policy
+from dlheir.store.policy import CODE_NONCE_BYTES, Policy
 from dlheir.store.record import prefixed
 
-CODE_NONCE_BYTES = 16
 _BLOCK_BYTES = 32
-
-
-def stored_code_bytes(policy: Policy) -> int:
-    """Return the bytes of one stored code."""
-    nonce = CODE_NONCE_BYTES if policy.mode == "client" else 0
-    return nonce + packed_bytes(policy.bits)
 
 
 class KeyedTransform(NamedTuple):
@@ -87,7 +80,7 @@ class CodeProtection:
             picture_ids: N ids of 16 bytes.
 
         Returns:
-            N times `stored_code_bytes(policy)` bytes.
+            N times `Policy.stored_code_bytes` bytes.
 
         Raises:
             InputError: on codes of another length, or of another number than the ids.
@@ -134,7 +127,7 @@ class CodeProtection:
             InputError: on stored codes of another length, or of another number than the ids.
         """
         _check_count(len(stored), picture_ids)
-        width = stored_code_bytes(self._policy)
+        width = self._policy.stored_code_bytes
         if any(len(code) != width for code in stored):
             raise InputError(f"stored codes: expected {width} bytes each")
         rows = np.frombuffer(b"".join(stored), dtype=np.uint8).reshape(len(stored), width)

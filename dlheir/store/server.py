@@ -4,15 +4,17 @@ It never holds a key or a plain picture, and this module imports nothing that co
 it is told it stores; whether it tells the truth, its users find out by the owner's signed root.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dlheir.errors import InputError
 from dlheir.retrieval import check_codes
 from dlheir.store.blobs import Blobs, open_blobs
 from dlheir.store.database import Database
@@ -21,10 +23,11 @@ from dlheir.store.merkle import MerkleTree
 from dlheir.store.policy import Policy
 from dlheir.store.ranking import Ranking
 from dlheir.store.ranking_cache import load_ranking, save_ranking
-from dlheir.store.record import MAC_BYTES, PICTURE_ID_BYTES, Leaf, Record
+from dlheir.store.record import HASH_BYTES, MAC_BYTES, PICTURE_ID_BYTES, Leaf, Record
 from dlheir.store.root import SignedRoot
 
 _PICTURES_AT_ONCE = 32  # read in one snapshot, and held in memory
+_T = TypeVar("_T")
 
 
 class Found(NamedTuple):
@@ -86,8 +89,9 @@ class CloudServer:
         self._tree: tuple[int, MerkleTree] | None = None
         self._database = Database(self.path)
         try:
-            encoded, self.blobs_at = self._row("policy, blobs")
-            self.policy = Policy.decode(encoded)
+            self.policy = self._decoded("policy", Policy.decode)
+            self._code_bytes = self.policy.stored_code_bytes
+            (self.blobs_at,) = self._database.one("SELECT CAST(blobs AS TEXT) FROM store")
             self._blobs = _open_blobs(self.path, self.blobs_at)
         except BaseException:
             self.close()
@@ -142,8 +146,7 @@ class CloudServer:
     @property
     def root(self) -> SignedRoot:
         """What the owner signed with the last commit."""
-        (encoded,) = self._row("root")
-        return SignedRoot.decode(encoded)
+        return self._decoded("root", SignedRoot.decode)
 
     @property
     def key_versions(self) -> dict[int, int]:
@@ -224,6 +227,10 @@ class CloudServer:
                     f"{self.path}: trapdoors of {codes.shape[1]} bits, "
                     f"the store's have {self.policy.bits}"
                 )
+        if len({len(codes) for codes in queries.values()}) > 1:
+            raise StoreInputError(f"{self.path}: other numbers of trapdoors for each key version")
+        if k < 1:
+            raise InputError(f"k: {k}, expected at least 1")
         root, ranking = self._current_ranking()
         return Found(*ranking.search(queries, k), root)
 
@@ -244,13 +251,15 @@ class CloudServer:
             StoreError: on reaching a picture that is damaged; the message names it.
         """
         for start in range(0, len(picture_ids), _PICTURES_AT_ONCE):
-            yield from self._get(picture_ids[start : start + _PICTURES_AT_ONCE])
+            served, failure = self._get(picture_ids[start : start + _PICTURES_AT_ONCE])
+            yield from served
+            if failure is not None:
+                raise failure
 
     def leaves(self) -> tuple[SignedRoot, list[Leaf]]:
         """Return the whole table of codes and hashes, in the order of ids, and its root."""
         with self._database.snapshot():
-            rows = self._database.all(f"{_LEAF} ORDER BY picture_id")
-            return self.root, [Leaf(*row) for row in rows]
+            return self.root, self._table()
 
     def put_grant(self, recipient: bytes, key_version: int, grant: bytes) -> None:
         """Keep a grant until its user asks for it."""
@@ -279,13 +288,8 @@ class CloudServer:
         if self._blobs is None:
             return 0
         with self._database.writing():  # a writer's blobs have no rows until it commits
-            rows = self._database.all("SELECT envelope_hash FROM pictures")
-            named = {envelope_hash.hex() for (envelope_hash,) in rows}
-            orphans = [name for name in self._blobs.names() if name not in named]
-            for name in orphans:
-                self._blobs.remove(name)
             self._blobs.sweep()
-        return len(orphans)
+            return self._remove_orphans(self._blobs.names())
 
     def damage(self, progress: Callable[[int], None] | None = None) -> Iterator[str]:
         """Check the file, every picture's hash and the root; yield a line on each fault.
@@ -321,6 +325,7 @@ class CloudServer:
         """Write rows and root in one transaction: blobs before it ends, their removal after."""
         for record in put:
             self._check(record)
+        kept = {record.leaf.envelope_hash for record in put}
         written: list[str] = []
         try:
             with self._database.writing():
@@ -330,25 +335,37 @@ class CloudServer:
                         f"{self.path}: has been written to since it was read (commit "
                         f"{held.sequence}); start again"
                     )
+                write()
                 if self._blobs is not None:
                     for record in put:
                         written.append(record.leaf.envelope_hash.hex())
                         self._blobs.put(written[-1], record.envelope)
-                write()
                 self._database.execute("UPDATE store SET root = ?", (root.encode(),))
         except BaseException:
-            self._remove_blobs(written)
+            with suppress(StoreError):  # what cannot be removed now, `sweep` removes
+                self._remove_orphans(written)  # none, where Ctrl-C came just after the commit
             raise
-        self._remove_blobs([leaf.envelope_hash.hex() for leaf in drop])
+        with suppress(StoreError):
+            self._remove_blobs(
+                leaf.envelope_hash.hex() for leaf in drop if leaf.envelope_hash not in kept
+            )
 
-    def _remove_blobs(self, names: Sequence[str]) -> None:
+    def _remove_orphans(self, names: Iterable[str]) -> int:
+        orphans = set(names)
+        if orphans:
+            rows = self._database.all("SELECT envelope_hash FROM pictures")
+            orphans -= {envelope_hash.hex() for (envelope_hash,) in rows}
+        self._remove_blobs(orphans)
+        return len(orphans)
+
+    def _remove_blobs(self, names: Iterable[str]) -> None:
         if self._blobs is not None:
             for name in names:
                 self._blobs.remove(name)
 
     def _check(self, record: Record) -> None:
         lengths = (len(record.picture_id), len(record.code), len(record.mac))
-        expected = (PICTURE_ID_BYTES, self.policy.stored_code_bytes, MAC_BYTES)
+        expected = (PICTURE_ID_BYTES, self._code_bytes, MAC_BYTES)
         if lengths != expected:
             raise StoreInputError(
                 f"{self.path}: picture id, code and MAC of {lengths} bytes, expected {expected} "
@@ -372,41 +389,54 @@ class CloudServer:
         leaves = [self._stored_leaf(picture_id) for picture_id in picture_ids]
         return [Proven(leaf, tree.prove(leaf.picture_id), root) for leaf in leaves]
 
-    def _get(self, picture_ids: Sequence[bytes]) -> list[Served]:
+    def _get(self, picture_ids: Sequence[bytes]) -> tuple[list[Served], StoreError | None]:
+        """Read pictures at one moment, up to the first that cannot be read, and say why not."""
+        served: list[Served] = []
         with self._database.snapshot():
-            proven = self._prove(picture_ids)
+            moment = self.root
             try:
-                envelopes = [self._envelope(leaf) for leaf, _, _ in proven]
+                for picture_id in picture_ids:
+                    ((leaf, proof, root),) = self._prove([picture_id])
+                    served.append(Served(Record(*leaf[:4], self._envelope(leaf)), proof, root))
+                return served, None
             except StoreError as error:
-                failure, moment = error, self.root
-            else:
-                return [
-                    Served(Record(*leaf[:4], envelope), proof, root)
-                    for (leaf, proof, root), envelope in zip(proven, envelopes, strict=True)
-                ]
-        if self.root == moment:
-            raise failure
-        return self._get(picture_ids)  # a blob outside went away: its picture was sealed anew
+                failure = error
+        if self.root != moment:  # a blob outside went away: its picture was sealed anew
+            return self._get(picture_ids)
+        return served, failure
 
     def _envelope(self, leaf: Leaf) -> bytes:
         """Read a sealed picture and hold it to its hash."""
         name = f"picture {leaf.picture_id.hex()}"
-        if self._blobs is not None:
-            return self._blobs.get(leaf.envelope_hash.hex())
         try:
+            if self._blobs is not None:
+                return self._blobs.get(leaf.envelope_hash.hex())
             row = self._database.one(
                 "SELECT envelope FROM envelopes WHERE picture_id = ?", (leaf.picture_id,)
             )
         except StoreError as error:
             raise StoreError(f"{name}: {error}") from error
-        if row is None or sha256(row[0]).digest() != leaf.envelope_hash:
+        envelope = row[0] if row else None
+        if not isinstance(envelope, bytes) or sha256(envelope).digest() != leaf.envelope_hash:
             raise StoreError(f"{self.path}: {name} is damaged; add it again")
-        envelope: bytes = row[0]
         return envelope
 
     def _leaf(self, picture_id: bytes) -> Leaf | None:
         row = self._database.one(f"{_LEAF} WHERE picture_id = ?", (picture_id,))
-        return None if row is None else Leaf(*row)
+        return None if row is None else self._undamaged(row)
+
+    def _table(self) -> list[Leaf]:
+        """Return all leaves in the order of ids."""
+        return [self._undamaged(row) for row in self._database.all(f"{_LEAF} ORDER BY picture_id")]
+
+    def _undamaged(self, row: tuple[Any, ...]) -> Leaf:
+        """Refuse what damage makes of a row; SQLite itself checks neither types nor lengths."""
+        picture_id, version, *others = row
+        lengths = [len(f) if isinstance(f, bytes) else None for f in (picture_id, *others)]
+        expected = [PICTURE_ID_BYTES, self._code_bytes, MAC_BYTES, HASH_BYTES]
+        if lengths != expected or not isinstance(version, int) or not 1 <= version < 2**32:
+            raise StoreError(f"{self.path}: its table of codes is damaged; bring back a copy")
+        return Leaf(*row)
 
     def _stored_leaf(self, picture_id: bytes) -> Leaf:
         leaf = self._leaf(picture_id)
@@ -417,8 +447,7 @@ class CloudServer:
     def _current_tree(self) -> MerkleTree:
         root = self.root
         if self._tree is None or self._tree[0] != root.sequence:
-            rows = self._database.all(_LEAF)
-            self._tree = root.sequence, MerkleTree(Leaf(*row) for row in rows)
+            self._tree = root.sequence, MerkleTree(self._table())
         return self._tree[1]
 
     def _current_ranking(self) -> tuple[SignedRoot, Ranking]:
@@ -436,19 +465,19 @@ class CloudServer:
         ranking = load_ranking(self._cache, stamp, bits) if self._cache else None
         if ranking is not None:
             return ranking
-        rows = self._database.all(
-            "SELECT picture_id, key_version, code FROM pictures ORDER BY picture_id"
-        )
+        rows = [leaf[:3] for leaf in self._table()]
         ranking = Ranking.build(root.sequence, rows, bits, self._engine)
         if self._cache:
             save_ranking(self._cache, ranking, stamp)
         return ranking
 
-    def _row(self, columns: str) -> tuple[Any, ...]:
-        row: tuple[Any, ...] | None = self._database.one(f"SELECT {columns} FROM store")
-        if row is None:
-            raise StoreError(f"{self.path}: damaged: says nothing of itself; bring back a copy")
-        return row
+    def _decoded(self, column: str, decode: Callable[[bytes], _T]) -> _T:
+        """Read what the store says of itself."""
+        row = self._database.one(f"SELECT {column} FROM store")
+        try:
+            return decode(row[0])
+        except (StoreError, InputError, TypeError):  # no row, NULL, or other bytes
+            raise StoreError(f"{self.path}: its {column} is damaged; bring back a copy") from None
 
 
 def _open_blobs(path: Path, location: str | None) -> Blobs | None:

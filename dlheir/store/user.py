@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dlheir import retrieval
+from dlheir.errors import InputError
 from dlheir.retrieval import check_codes
 from dlheir.store.content import decode_content
 from dlheir.store.envelope import envelope_tag, open_envelope
@@ -18,7 +19,7 @@ from dlheir.store.errors import (
     StoreInputError,
 )
 from dlheir.store.keys import Access
-from dlheir.store.manifest import verify_leaves, verify_root
+from dlheir.store.manifest import one_each, verify_leaves, verify_root
 from dlheir.store.merkle import root_from_proof
 from dlheir.store.protection import CodeProtection
 from dlheir.store.record import Leaf
@@ -93,10 +94,9 @@ class QueryUser:
             StoreInputError: when there is no key of a live version.
         """
         queries = check_codes(codes, "query codes", self._access.policy.bits)
-        return {
-            version: self._protection(version).trapdoor(queries)
-            for version in self._server.key_versions
-        }
+        # An empty store has no live version; by one trapdoor it knows how many queries there are.
+        live = self._server.key_versions or [max(self._access.versions)]
+        return {version: self._protection(version).trapdoor(queries) for version in live}
 
     def search(self, codes: ArrayLike, k: int, complete: bool = False) -> Answers:
         """Find the k pictures nearest to each query, and hold the answers to the signed root.
@@ -113,15 +113,18 @@ class QueryUser:
         Raises:
             InputError: when `codes` are no codes, or k < 1.
             LyingServerError: when the server's answers are not what the owner signed for.
+            StoreError: when somebody has written to the store meanwhile; ask again.
         """
         queries = check_codes(codes, "query codes", self._access.policy.bits)
+        if k < 1:
+            raise InputError(f"k: {k}, expected at least 1")
         if self._access.policy.mode == "client":
             return self._search_table(queries, k)[0]
         found = self._ask(queries, k)
-        self._check_distances(queries, k, found)
+        answers = Answers(found.ids, self._checked_distances(queries, k, found))
         if complete:
             self._check_complete(queries, k, found)
-        return Answers(found.ids, found.distances)
+        return answers
 
     def open_answers(self, picture_ids: Iterable[bytes]) -> Iterator[Opened]:
         """Fetch sealed pictures, verify and decrypt them (the paper's Dec(K, R) -> Img_R).
@@ -138,7 +141,7 @@ class QueryUser:
             LyingServerError: on a picture that the owner did not sign for under this id.
         """
         wanted = list(picture_ids)
-        for picture_id, served in zip(wanted, self._server.get(wanted), strict=True):
+        for picture_id, served in one_each(wanted, self._server.get(wanted)):
             record = served.record
             self._check_member(picture_id, record.leaf, served.proof, served.root)
             try:
@@ -164,29 +167,37 @@ class QueryUser:
                 continue
         return self._server.search(self.trapdoor(queries), k)
 
-    def _check_distances(self, queries: NDArray[np.uint8], k: int, found: Found) -> None:
+    def _checked_distances(
+        self, queries: NDArray[np.uint8], k: int, found: Found
+    ) -> NDArray[np.int32]:
         """Hold ids and distances to the signed leaves, and their order to (distance, id)."""
         ids, distances, at = found
         self._check_root(at)
         if not ids.shape == distances.shape == (len(queries), min(k, at.count)):
             raise LyingServerError(f"{self._server.path}: hands out another number of answers")
-        wanted, places = np.unique(ids, return_inverse=True)
-        proven = self._server.prove(list(wanted))
-        for picture_id, (leaf, proof, root) in zip(wanted, proven, strict=True):
+        different, places = np.unique(ids, return_inverse=True)
+        wanted: list[bytes] = list(different)
+        proven = self._server.prove(wanted)
+        for picture_id, (leaf, proof, root) in one_each(wanted, proven):
+            if root != proven[0].root:
+                raise LyingServerError(f"{self._server.path}: proves answers of different moments")
             self._check_member(picture_id, leaf, proof, root)
+        if proven and min(k, proven[0].root.count) != ids.shape[1]:
+            raise self._written_meanwhile()
         codes = self._revealed([leaf for leaf, _, _ in proven])
         places = places.reshape(ids.shape)
-        true = np.empty_like(distances)
+        true = np.empty(ids.shape, dtype=np.int32)
         for row, query in enumerate(queries):
             true[row] = np.count_nonzero(codes[places[row]] != query, axis=1)
         order = true.astype(np.int64) * (len(wanted) + 1) + places
         if not np.array_equal(true, distances) or (np.diff(order, axis=1) <= 0).any():
             raise LyingServerError(f"{self._server.path}: distances are not those of the answers")
+        return true
 
     def _check_complete(self, queries: NDArray[np.uint8], k: int, found: Found) -> None:
         expected, root = self._search_table(queries, k)
-        if root.sequence != found.root.sequence:
-            raise StoreError(f"{self._server.path}: was written to meanwhile; ask again")
+        if root != found.root:
+            raise self._written_meanwhile()
         if not np.array_equal(found.ids, expected.ids):
             raise LyingServerError(f"{self._server.path}: left answers out")
 
@@ -233,8 +244,15 @@ class QueryUser:
                 f"{self._server.path}: shows commit {root.sequence} although {self.seen} was seen; "
                 "an old copy was put in its place"
             )
+        if self._verified is not None and root.sequence == self._verified.sequence:
+            raise LyingServerError(
+                f"{self._server.path}: shows two states of the store as commit {root.sequence}"
+            )
         self.seen = root.sequence
         self._verified = root
+
+    def _written_meanwhile(self) -> StoreError:
+        return StoreError(f"{self._server.path}: was written to meanwhile; ask again")
 
     def _protection(self, version: int) -> CodeProtection:
         return CodeProtection(self._access.policy, version, self._key(version))

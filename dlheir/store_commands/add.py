@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
     pictures = given_pictures(arguments.pictures)
     with owning(arguments) as at_work:
         missing = at_work.owner.missing(pictures)
-        left_out = _upload(at_work, missing, checkpoint, arguments.leave_out_unreadable)
+        leave_out = arguments.leave_out_unreadable
+        left_out = _upload(at_work, missing, checkpoint, leave_out) if missing else []
         held = len(at_work.server)
     for error in left_out:
         console.print(plain(f"left out: {error}"), soft_wrap=True)

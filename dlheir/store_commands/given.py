@@ -24,16 +24,16 @@ def given_pictures(places: Sequence[Path]) -> list[Picture]:
         InputError: a place does not exist or has no pictures, or two different pictures have the
             same name.
     """
-    pictures: dict[str, Picture] = {}
+    paths: dict[str, Path] = {}
     for place in places:
         for name, path in _named(place):
-            other = pictures.setdefault(name, Picture(name, path))
-            if other.source != path and other.read() != path.read_bytes():
+            other = paths.setdefault(name, path)
+            if other != path and Picture(name, other).read() != Picture(name, path).read():
                 raise InputError(
-                    f"{other.source} and {path}: two pictures with one name, {name}; rename one, "
-                    "or give a folder above both"
+                    f"{other} and {path}: two pictures with one name, {name}; rename one, or give "
+                    "a folder above both"
                 )
-    return list(pictures.values())
+    return [Picture(name, path) for name, path in paths.items()]
 
 
 def _named(place: Path) -> Iterator[tuple[str, Path]]:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from dlheir.errors import InputError
+from dlheir.store.blobs import open_blobs
 from dlheir.store.keyfile import KeyFile
 from dlheir.store.keys import OwnerKeys, new_policy
 from dlheir.store.owner import DataOwner
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blobs",
         metavar="FOLDER|URL",
-        help="sealed pictures there, in a new folder or at an fsspec URL, and not in DIR's database",
+        help="keep sealed pictures there, in a folder or at an fsspec URL, not in the database",
     )
 
 
@@ -81,20 +82,29 @@ def _policy(arguments: argparse.Namespace, keys: OwnerKeys) -> Policy:
 def _create(
     folder: Path, file: KeyFile, keys: OwnerKeys, policy: Policy, blobs: str | None
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
+    place = _place_of_blobs(folder, blobs)
     # Keys first: a store whose keys were lost in between could never be used.
     keys.bind(policy)
     file.save()
-    CloudServer.create(
-        folder / FILE, policy, DataOwner.empty_root(keys), _place_of_blobs(folder, blobs)
-    ).close()
+    CloudServer.create(folder / FILE, policy, DataOwner.empty_root(keys), place).close()
 
 
 def _place_of_blobs(folder: Path, blobs: str | None) -> str | None:
     """Make the folder of the sealed pictures; inside of DIR it is named so that DIR can move."""
-    if blobs is None or "://" in blobs:
+    if blobs is None:
+        return None
+    if "://" in blobs:
+        open_blobs(blobs)  # refuses what is none
         return blobs
-    place = Path(blobs).resolve()
-    place.mkdir(parents=True, exist_ok=True)
-    inside = place.is_relative_to(folder.resolve())
-    return str(place.relative_to(folder.resolve()) if inside else place)
+    place = Path(blobs)
+    _make(place)
+    inside = place.resolve().is_relative_to(folder.resolve())
+    return str(place.resolve().relative_to(folder.resolve()) if inside else place.resolve())
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{folder}: there is a file in the way of this folder") from None

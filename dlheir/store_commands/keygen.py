@@ -11,6 +11,7 @@ from dlheir.store.keys import OwnerKeys, UserKeys
 from dlheir.store.public_keys import parse_public_key, public_key_text
 from dlheir.store_commands.keyfiles import new_passphrase
 from dlheir.store_commands.output import plain
+from dlheir.store_commands.roles import FILE
 
 DESCRIPTION = """\
 Make the keys of a data owner, or with --user those of a query user, and print the public key.
@@ -40,6 +41,9 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError("--user and --owner OWNERPUBLIC go together: a user believes one owner")
     if arguments.file.exists():
         raise InputError(f"{arguments.file}: exists already; choose another file for new keys")
+    for folder in arguments.file.resolve().parents:
+        if (folder / FILE).exists():
+            raise InputError(f"{arguments.file}: keys must not lie in the server's folder {folder}")
     keys = _generate(arguments.owner)
     passphrase = None if arguments.raw else new_passphrase(arguments.file)
     KeyFile.create(arguments.file, keys, passphrase)

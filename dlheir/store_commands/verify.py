@@ -55,7 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
     for fault in faults:
         say(fault)
     if faults:
-        raise StoreError(f"{arguments.store}: {len(faults)} faults, listed above")
+        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise StoreError(f"{arguments.store}: {number}, listed above")
     opened = ", and all open" if file is not None else ""
     say(f"{arguments.store}: {count} pictures, none damaged{opened}")
 

@@ -24,19 +24,22 @@ EXACT = [(FlatIndex, bits) for bits in (1, 12, 16, 24, 32, 48, 64, 100)]
 EXACT += [(BucketIndex, bits) for bits in (1, 2, 9, 12, 16)]
 
 
+@pytest.fixture(scope="module", params=EXACT, ids=lambda it: f"{it[0].engine}-{it[1]}")
+def setting(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def build(setting):
+    return setting[0]
+
+
+@pytest.fixture(scope="module")
+def bits(setting):
+    return setting[1]
+
+
 class TestExactEngines(SearchContract):
-    @pytest.fixture(scope="class", params=EXACT, ids=lambda it: f"{it[0].engine}-{it[1]}")
-    def setting(self, request):
-        return request.param
-
-    @pytest.fixture(scope="class")
-    def build(self, setting):
-        return setting[0]
-
-    @pytest.fixture(scope="class")
-    def bits(self, setting):
-        return setting[1]
-
     def test_an_index_that_went_through_a_file_answers_the_same(self, thousand, bits, tmp_path):
         through_file = stored_and_restored(thousand[0], tmp_path / "index.npz")
         assert type(through_file) is type(thousand[0])
@@ -98,9 +101,9 @@ def test_what_is_no_codes_is_refused(engine, codes):
         build_index(codes, engine)
 
 
-@pytest.mark.parametrize("build", [FlatIndex, BucketIndex, IVFIndex])
-def test_arrays_of_another_index_are_refused(build):
-    engine, arrays = build.engine, build(random_codes(0, 90, 12)).to_arrays()
+@pytest.mark.parametrize("kind", [FlatIndex, BucketIndex, IVFIndex])
+def test_arrays_of_another_index_are_refused(kind):
+    engine, arrays = kind.engine, kind(random_codes(0, 90, 12)).to_arrays()
     for name, array in arrays.items():
         without = {other: value for other, value in arrays.items() if other != name}
         for wrong in (without, arrays | {name: array.astype(float)}, arrays | {name: array[None]}):
@@ -111,11 +114,11 @@ def test_arrays_of_another_index_are_refused(build):
     assert len(restore_index(engine, arrays, 12)) == 90
 
 
-@pytest.mark.parametrize("build", [FlatIndex, IVFIndex])
-def test_arrays_of_another_width_are_refused(build):
-    arrays = build(random_codes(0, 90, 32)).to_arrays()
+@pytest.mark.parametrize("kind", [FlatIndex, IVFIndex])
+def test_arrays_of_another_width_are_refused(kind):
+    arrays = kind(random_codes(0, 90, 32)).to_arrays()
     with pytest.raises(InputError, match="build it again"):
-        restore_index(build.engine, arrays, 33)
+        restore_index(kind.engine, arrays, 33)
 
 
 def test_buckets_of_another_number_of_bits_are_refused():

@@ -6,11 +6,13 @@ import secrets
 from itertools import pairwise
 
 import pytest
+from Crypto.Cipher import AES
 from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
 from dlheir.errors import InputError
+from dlheir.store.derivation import image_key
 from dlheir.store.envelope import OVERHEAD, envelope_tag, open_envelope, seal
 from dlheir.store.errors import EnvelopeError
 
@@ -126,6 +128,59 @@ def test_the_same_key_under_another_version_does_not_open():
     envelope = bytearray(sealed())
     envelope[6:10] = (4).to_bytes(4)
     does_not_open(bytes(envelope), {3: KEY, 4: KEY})
+
+
+def times(x, y):
+    """Multiply in GF(2^128) as GCM does, the first bit being the coefficient of 1."""
+    product = 0
+    for bit in range(128):
+        if x >> (127 - bit) & 1:
+            product ^= y
+        y = y >> 1 ^ (0xE1 << 120 if y & 1 else 0)
+    return product
+
+
+def inverse(x):
+    """Raise to the power of 2^128 - 2, which is 2 + 4 + ... + 2^127."""
+    power, square = 1 << 127, times(x, x)
+    for _ in range(127):
+        power, square = times(power, square), times(square, square)
+    return power
+
+
+def test_what_gcm_alone_opens_under_two_keys_opens_under_one():
+    """An envelope made for two version keys, after Albertini et al. (2022), for one block.
+
+    The tag is linear in the ciphertext block, with another coefficient under each key: where the
+    two lines meet, the tags agree.
+    """
+    versions = [secrets.token_bytes(32), secrets.token_bytes(32)]
+    salt, nonce = secrets.token_bytes(32), secrets.token_bytes(12)
+    keys = [image_key(version, salt, STORE) for version in versions]
+    header = b"DLHE\x02\x01\0\0\0\x03" + salt + nonce + keys[0][1]
+    fields = (header, STORE, ID, (16).to_bytes(8))
+    associated = b"".join(len(field).to_bytes(4) + field for field in fields)
+
+    def gcm(key):
+        cipher = AES.new(key, AES.MODE_GCM, nonce=nonce)
+        cipher.update(associated)
+        return cipher
+
+    tags, slopes = [], []
+    for key, _ in keys:
+        # With this key, the tag of the ciphertext block 0; and GHASH's key, squared.
+        keystream = gcm(key).encrypt(bytes(16))
+        tags.append(int.from_bytes(gcm(key).encrypt_and_digest(keystream)[1]))
+        hash_key = int.from_bytes(AES.new(key, AES.MODE_ECB).encrypt(bytes(16)))
+        slopes.append(times(hash_key, hash_key))
+    block = times(tags[0] ^ tags[1], inverse(slopes[0] ^ slopes[1]))
+    tag = (tags[0] ^ times(block, slopes[0])).to_bytes(16)
+    block = block.to_bytes(16)
+
+    pictures = [gcm(key).decrypt_and_verify(block, tag) for key, _ in keys]
+    assert pictures[0] != pictures[1]
+    assert open_envelope({3: versions[0]}, STORE, ID, header + block + tag) == pictures[0]
+    does_not_open(header + block + tag, {3: versions[1]})
 
 
 def test_all_failures_read_the_same():

@@ -5,11 +5,15 @@ what pycryptodome and `cryptography` both read, and both write to the last byte,
 no accident of one of them.
 """
 
+import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import re
 import secrets
+import sqlite3
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,17 +30,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf import hkdf as their_hkdf
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dlheir.errors import InputError
+from dlheir.store.blobs import open_blobs
 from dlheir.store.content import decode_content, encode_content, padme
+from dlheir.store.database import Database
 from dlheir.store.derivation import code_key, image_key, mac_key, trapdoor_key
 from dlheir.store.envelope import open_envelope, seal
+from dlheir.store.errors import GrantError, KeyFileError, StoreError, StoreInputError
 from dlheir.store.grants import open_grants
+from dlheir.store.keyfile import KeyFile
 from dlheir.store.keys import OwnerKeys, UserKeys
 from dlheir.store.manifest import verify_leaves
 from dlheir.store.merkle import MerkleTree, root_from_proof
 from dlheir.store.policy import Policy
 from dlheir.store.protection import CodeProtection, KeyedTransform
-from dlheir.store.record import Leaf, Record
+from dlheir.store.public_keys import parse_public_key, public_key_text
+from dlheir.store.record import Record
 from dlheir.store.root import SignedRoot
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text())
@@ -126,12 +138,10 @@ def sha256(message):
 
 
 def reference_padme(length):
-    """Count up to the next length whose low bits are zero."""
     e = len(f"{length:b}") - 1
     s = len(f"{e:b}")
-    while length % 2 ** (e - s):
-        length += 1
-    return length
+    mask = 2 ** (e - s) - 1
+    return length + mask & ~mask
 
 
 def reference_content(name, picture):
@@ -182,7 +192,8 @@ def reference_root(leaves, depth=0):
     halves = [{}, {}]
     for picture_id, leaf in leaves.items():
         halves[int(f"{int.from_bytes(picture_id, 'big'):0128b}"[depth])][picture_id] = leaf
-    return sha256(b"\x01" + reference_root(halves[0], depth + 1) + reference_root(halves[1], depth + 1))
+    left, right = (reference_root(half, depth + 1) for half in halves)
+    return sha256(b"\x01" + left + right)
 
 
 def unhex(vector):
@@ -195,7 +206,12 @@ def unhex(vector):
 
 
 def vectors(section):
-    return pytest.mark.parametrize("vector", map(unhex, VECTORS[section]))
+    return pytest.mark.parametrize("vector", [unhex(vector) for vector in VECTORS[section]])
+
+
+def records():
+    names = ("picture_id", "key_version", "stored", "mac", "envelope")
+    return [Record(*(unhex(vector)[name] for name in names)) for vector in VECTORS["records"]]
 
 
 @pytest.fixture
@@ -232,9 +248,7 @@ def test_contents(vector):
 
 @vectors("envelopes")
 def test_envelopes(vector, library, drawn):
-    key, header = reference_header(
-        library, vector["key_version"], vector["salt"], vector["nonce"]
-    )
+    key, header = reference_header(library, vector["key_version"], vector["salt"], vector["nonce"])
     associated = lp(header, STORE, vector["picture_id"], u(8, len(vector["content"])))
     assert (key, associated) == (vector["image_key"], vector["associated_data"])
     sealed = library.seal(key, vector["nonce"], associated, vector["content"])
@@ -249,9 +263,7 @@ def test_envelopes(vector, library, drawn):
         == vector["content"]
     )
     drawn(vector["salt"], vector["nonce"])
-    again = seal(
-        VERSION_KEY, vector["key_version"], STORE, vector["picture_id"], vector["content"]
-    )
+    again = seal(VERSION_KEY, vector["key_version"], STORE, vector["picture_id"], vector["content"])
     assert again == vector["envelope"]
 
 
@@ -323,11 +335,7 @@ def test_trees_and_proofs(tree):
 
 
 def test_the_tree_of_all_records():
-    records = [unhex(vector) for vector in VECTORS["records"]]
-    leaves = [
-        Leaf(r["picture_id"], r["key_version"], r["stored"], r["mac"], sha256(r["envelope"]))
-        for r in records
-    ]
+    leaves = [record.leaf for record in records()]
     tree, expected = MerkleTree(leaves), VECTORS["trees"][-1]
     assert tree.root.hex() == expected["root"]
     for leaf in leaves:
@@ -345,13 +353,7 @@ def test_the_signed_root(library):
 
     root = SignedRoot.decode(encoded)
     assert root.encode() == encoded
-    leaves = [Record(*record).leaf for record in records_of_vectors()]
-    verify_leaves(SHARED["owner_public"], STORE, root, leaves)
-
-
-def records_of_vectors():
-    for vector in map(unhex, VECTORS["records"]):
-        yield [vector[n] for n in ("picture_id", "key_version", "stored", "mac", "envelope")]
+    verify_leaves(SHARED["owner_public"], STORE, root, [record.leaf for record in records()])
 
 
 @vectors("policies")
@@ -389,12 +391,135 @@ def test_picture_ids():
         assert owner.picture_id(name).hex() == picture_id
 
 
+def test_public_keys_as_text():
+    recipient = bytes.fromhex(VECTORS["grant"]["recipient"])
+    for holder, key in {"owner": SHARED["owner_public"], "user": recipient}.items():
+        start, text = f"dlheir-{holder}-", VECTORS["public_keys"][holder]
+        encoded = base64.b32encode(key + sha256(start.encode() + key)[:3])
+        assert start + encoded.decode().lower() == text == public_key_text(holder, key)
+        assert parse_public_key(holder, text) == key
+
+
+def the_rest(document, field):
+    return json.dumps({n: v for n, v in document.items() if n != field}, sort_keys=True)
+
+
+def test_key_files_under_a_passphrase(library, tmp_path):
+    vector = VECTORS["key_file"]
+    document, scrypt = vector["file"], vector["file"]["scrypt"]
+    cost = {name: scrypt[name] for name in "nrp"}
+    passphrase, salt = vector["passphrase"].encode(), bytes.fromhex(scrypt["salt"])
+    key = hashlib.scrypt(passphrase, salt=salt, maxmem=2**26, dklen=32, **cost)
+    assert key.hex() == vector["key"]
+    rest, sealed = the_rest(document, "sealed"), bytes.fromhex(document["sealed"])
+    assert rest == vector["rest"]
+    opened = json.loads(library.open(key, sealed[:12], rest.encode(), sealed[12:]))
+    assert opened == vector["keys"]
+
+    path = tmp_path / "user.json"
+    path.write_text(json.dumps(document, indent=3))  # no space in the file counts
+    assert KeyFile.open(path, lambda: vector["passphrase"]).keys.to_json() == opened
+    assert KeyFile.open(path, lambda: "Zoe\u0308's pass phrase").keys.to_json() == opened  # NFC
+
+
+def test_raw_key_files(tmp_path):
+    vector = VECTORS["key_file"]
+    document = vector["raw"]
+    assert sha256(the_rest(document, "sha256").encode()).hex() == document["sha256"]
+    path = tmp_path / "user.json"
+    path.touch(0o600)
+    path.write_text(json.dumps(document))
+    assert KeyFile.open(path).keys.to_json() == document["keys"] == vector["keys"]
+
+
+def test_the_tables(tmp_path):
+    """The columns that the document names are those of a new store, in this order."""
+    section = DOCUMENT.partition("## 11")[2].partition("## 12")[0]
+    rows = re.findall(r"^\| `(\w+)`.*? \| (.*) \|$", section, re.MULTILINE)
+    documented = {table: re.findall(r"`(\w+)`", columns) for table, columns in rows}
+    Database.create(tmp_path / "store.sqlite", b"", b"", None)
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        columns = {
+            table: [column for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")]
+            for (table,) in tables.fetchall()
+        }
+        pragmas = [
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("application_id", "user_version")
+        ]
+    assert documented == columns
+    assert f"`application_id` 0x{pragmas[0]:X} and `user_version` {pragmas[1]};" in section
+
+
+def test_blobs_by_name(tmp_path):
+    envelope = bytes.fromhex(VECTORS["envelopes"][0]["envelope"])
+    name = sha256(envelope).hex()
+    open_blobs(str(tmp_path)).put(name, envelope)
+    assert (tmp_path / name[:2] / name).read_bytes() == envelope
+
+
 def test_the_document_quotes_the_vectors():
-    """Each line `section[number].field = value` of its code blocks, and at least one a section."""
-    quoted = re.findall(r"^([a-z_]+)(?:\[(\d+)\])?\.(\w+) = (.*)$", DOCUMENT, re.MULTILINE)
+    """Each line `section[number].field = value` of its code blocks, some of every section."""
+    quoted = re.findall(r"^([a-z_]+)(?:\[(\d+)\])?\.(\S+) = (.*)$", DOCUMENT, re.MULTILINE)
     for section, number, field, value in quoted:
         vector = VECTORS[section][int(number)] if number else VECTORS[section]
         expected = vector[field]
         assert value == (expected if isinstance(expected, str) else json.dumps(expected)), field
-    sections = {section for section, *_ in quoted}
-    assert sections == VECTORS.keys() - {"origin", "padme", "trees", "policies"} | {"trees"}
+    assert {section for section, *_ in quoted} == VECTORS.keys() - {"origin", "padme"}
+
+
+# What is read before, or without, a signature: arbitrary bytes, many with a true beginning.
+
+
+def noise(genuine):
+    """Bytes, text or a genuine beginning that goes on as noise."""
+    size = len(genuine)
+    cut_off = st.builds(
+        lambda length, rest: genuine[:length] + rest,
+        st.integers(0, size),
+        st.binary(max_size=size),
+    )
+    full = st.builds(
+        lambda length, rest: genuine[:length] + rest[length:],
+        st.integers(0, size),
+        st.binary(min_size=size, max_size=size),
+    )
+    return cut_off | full
+
+
+@given(noise(bytes.fromhex(VECTORS["policies"][1]["encoded"])))
+def test_a_policy_has_one_encoding(data):
+    with contextlib.suppress(InputError):
+        assert Policy.decode(data).encode() == data
+
+
+@given(noise(bytes.fromhex(VECTORS["signed_root"]["encoded"])))
+def test_a_signed_root_has_one_encoding(data):
+    with contextlib.suppress(StoreError):
+        assert SignedRoot.decode(data).encode() == data
+
+
+@given(noise(bytes.fromhex(VECTORS["grant"]["grant"])))
+def test_a_grant_is_the_owners_or_refused(data):
+    user = UserKeys(bytes.fromhex(VECTORS["grant"]["private_key"]), SHARED["owner_public"])
+    if data.hex() != VECTORS["grant"]["grant"]:
+        with pytest.raises(GrantError):
+            open_grants(user, [data])
+
+
+@given(noise(VECTORS["public_keys"]["owner"].encode()))
+def test_a_public_key_as_text_is_whole_or_refused(data):
+    text = data.decode(errors="replace")
+    with contextlib.suppress(StoreInputError):
+        assert public_key_text("owner", parse_public_key("owner", text)) == text.strip().lower()
+
+
+@given(noise(json.dumps(VECTORS["key_file"]["raw"]).encode()))
+def test_a_raw_key_file_is_whole_or_refused(data):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "user.json"
+        path.touch(0o600)
+        path.write_bytes(data)
+        with contextlib.suppress(KeyFileError):
+            assert KeyFile.open(path).keys.to_json() == VECTORS["key_file"]["keys"]

@@ -15,7 +15,7 @@ from dlheir.errors import InputError
 from dlheir.retrieval import pack
 from dlheir.store.errors import LyingServerError
 from dlheir.store.policy import MODES, Policy
-from dlheir.store.protection import CodeProtection, KeyedTransform, stored_code_bytes
+from dlheir.store.protection import CodeProtection, KeyedTransform
 
 KEY, STORE = secrets.token_bytes(32), secrets.token_bytes(16)
 LENGTHS = [1, 12, 24, 32, 33, 48, 64, 300, 1024]
@@ -42,7 +42,7 @@ def distances(first, second):
 def test_codes_come_back(mode, bits):
     codes = random_codes(20, bits)
     stored = protection(mode, bits).protect(codes, ids(20))
-    assert {len(code) for code in stored} == {stored_code_bytes(Policy(STORE, bits, mode))}
+    assert {len(code) for code in stored} == {Policy(STORE, bits, mode).stored_code_bytes}
     assert np.array_equal(protection(mode, bits).reveal(stored, ids(20)), codes)
 
 
@@ -60,7 +60,7 @@ def test_any_codes_come_back(codes, mode):
     [(12, "plain", 4), (12, "keyed", 4), (12, "client", 20), (48, "plain", 8), (48, "client", 24)],
 )
 def test_bytes_of_a_stored_code(bits, mode, expected):
-    assert stored_code_bytes(Policy(STORE, bits, mode)) == expected
+    assert Policy(STORE, bits, mode).stored_code_bytes == expected
 
 
 def test_plain_stores_and_asks_with_the_code_itself():

@@ -1,33 +1,39 @@
-"""The cloud server: order of answers, atomic uploads, what is refused, what stays on the disk."""
-
-import os
-import secrets
-import sqlite3
-import subprocess
-import sys
+"""The cloud server: what it finds, hands out, refuses and leaves in its folder."""
 
 import numpy as np
 import pytest
+from unsigned_store import (
+    by_id,
+    create,
+    files_below,
+    held,
+    ids_of,
+    policy,
+    put,
+    random_codes,
+    records,
+    records_of,
+    remove,
+    replace,
+    root_after,
+    sealed_anew,
+)
 
-import dlheir.store.server as server_module
+import dlheir.store.ranking as ranking_module
 from dlheir.errors import InputError
-from dlheir.retrieval import pack
-from dlheir.store import CloudServer, Record, StoreError, StoreInputError
+from dlheir.store import (
+    CloudServer,
+    ConflictError,
+    Record,
+    SignedRoot,
+    StoreError,
+    StoreInputError,
+)
+from dlheir.store.blobs import blob_name
+from dlheir.store.errors import StaleTrapdoorError
+from dlheir.store.merkle import EMPTY_ROOT, MerkleTree, root_from_proof
 
-
-def random_codes(seed, rows, bits):
-    return np.random.default_rng(seed).integers(0, 2, (rows, bits), dtype=np.uint8)
-
-
-def records_of(codes, size=50):
-    return [
-        Record(secrets.token_bytes(16), packed.tobytes(), os.urandom(size))
-        for packed in pack(codes)
-    ]
-
-
-def names_in(folder):
-    return [path.name for path in folder.iterdir()]
+ZEROS = np.zeros((1, 12), np.uint8)
 
 
 @pytest.fixture
@@ -37,290 +43,436 @@ def path(tmp_path):
 
 @pytest.fixture
 def server(path):
-    with CloudServer.create(path, 12) as server:
+    with create(path) as server:
         yield server
+
+
+@pytest.fixture(params=["inside", "outside"])
+def either(request, path):
+    """A store with the sealed pictures in its file, and one with them in a folder."""
+    (path.parent / "blobs").mkdir()
+    with create(path, blobs=None if request.param == "inside" else "blobs") as server:
+        yield server
+
+
+# What it finds
 
 
 @pytest.mark.parametrize("bits", [3, 12, 48, 100])
 @pytest.mark.parametrize("k", [1, 10, 150, 1000])
-def test_answers_come_by_distance_then_id(path, bits, k):
-    codes, queries = random_codes(1, 150, bits), random_codes(2, 9, bits)
-    records = records_of(codes)
-    with CloudServer.create(path, bits) as server:
-        server.put(records[:70])
-        server.put(records[70:])
-        ids, distances = server.search(queries, k)
-    ranked = [
-        sorted(
-            (int((query != code).sum()), record.picture_id)
-            for code, record in zip(codes, records, strict=True)
+def test_answers_come_by_distance_then_id_whatever_the_key_version(path, bits, k):
+    codes = random_codes(1, 150, bits)
+    trapdoors = {version: random_codes(version, 9, bits) for version in (2, 7)}
+    stored = records_of(codes[:70], 1, 2) + records_of(codes[70:], 2, 7)
+    with create(path, bits) as server:
+        put(server, stored[40:])
+        put(server, stored[:40])
+        found = server.search(trapdoors, k)
+        assert found.root == server.root
+    for query in range(9):
+        ranked = sorted(
+            (int((trapdoors[record.key_version][query] != code).sum()), record.picture_id)
+            for code, record in zip(codes, stored, strict=True)
         )[:k]
-        for query in queries
-    ]
-    assert ids.tolist() == [[picture_id for _, picture_id in row] for row in ranked]
-    assert distances.tolist() == [[distance for distance, _ in row] for row in ranked]
+        assert found.ids[query].tolist() == [picture_id for _, picture_id in ranked]
+        assert found.distances[query].tolist() == [distance for distance, _ in ranked]
 
 
 def test_ids_that_end_in_zero_bytes_stay_whole(server):
-    picture_id = b"\x01" + bytes(15)
-    server.put([Record(picture_id, pack(random_codes(0, 1, 12))[0].tobytes(), b"e")])
-    ids, _ = server.search(random_codes(0, 1, 12), 1)
-    assert ids.tolist() == [[picture_id]]
+    (record,) = records(1)
+    record = record._replace(picture_id=b"\x01" + bytes(15))
+    put(server, [record])
+    assert server.search({1: ZEROS}, 1).ids.tolist() == [[record.picture_id]]
 
 
 def test_picture_ids_stand_in_ranking_order(server):
-    records = records_of(np.zeros((40, 12), np.uint8))
-    server.put(records)
-    assert server.picture_ids == sorted(record.picture_id for record in records)
-    assert server.search(np.zeros((1, 12), int), 40)[0][0].tolist() == server.picture_ids
+    put(server, records_of(np.zeros((40, 12), np.uint8)))
+    assert server.picture_ids == sorted(server.picture_ids)
+    assert server.search({1: ZEROS}, 40).ids[0].tolist() == server.picture_ids
 
 
-def test_get_returns_envelopes_in_the_order_asked_for(server):
-    records = records_of(random_codes(0, 3000, 12), size=3)  # beyond SQLite's old limit of 999
-    server.put(records)
-    wanted = records[::-1] + records[:5]  # repeats are fine
-    envelopes = server.get(record.picture_id for record in wanted)
-    assert list(envelopes) == [record.envelope for record in wanted]
+def test_the_index_follows_every_write_whoever_made_it(server, path):
+    first, second = records(5, seed=1), records(4, seed=2)
 
+    def found():
+        return set(server.search({1: ZEROS, 2: ZEROS}, 100).ids[0])
 
-def test_an_unknown_id_is_named(server):
-    records = records_of(random_codes(0, 1, 12))
-    server.put(records)
-    answers = server.get([records[0].picture_id, b"\xab" * 16])
-    assert next(answers) == records[0].envelope
-    with pytest.raises(StoreInputError, match="ab" * 16):
-        next(answers)
-
-
-def test_the_index_follows_every_upload(server):
-    assert server.search(np.zeros((2, 12), int), 5)[0].shape == (2, 0)
-    for round_ in range(1, 4):
-        server.put(records_of(random_codes(round_, 10, 12)))
-        assert len(server) == 10 * round_
-        assert server.search(np.zeros((2, 12), int), 100)[0].shape == (2, 10 * round_)
-
-
-def test_the_index_follows_uploads_through_another_connection(server, path):
-    server.put(records_of(random_codes(0, 5, 12)))
-    server.search(np.zeros((1, 12), int), 1)
+    assert found() == set()
     with CloudServer(path) as other:
-        other.put(records_of(random_codes(1, 5, 12)))
-    assert server.search(np.zeros((1, 12), int), 100)[0].shape == (1, 10)
+        for writer in (server, other):
+            put(writer, first)
+            assert found() == set(ids_of(first))
+            put(writer, second)
+            assert found() == set(ids_of(first + second))
+            replace(writer, sealed_anew(first[:2]))
+            assert found() == set(ids_of(first + second))
+            assert server.key_versions == {1: 7, 2: 2}
+            remove(writer, ids_of(first + second))
+            assert found() == set()
 
 
-def test_the_index_is_built_once_between_uploads(server, monkeypatch):
+def test_the_index_is_built_once_between_writes(server, monkeypatch):
     built = []
-    index = server_module.HammingIndex
+    build = ranking_module.build_index
     monkeypatch.setattr(
-        server_module, "HammingIndex", lambda codes: built.append(1) or index(codes)
+        ranking_module, "build_index", lambda *given: built.append(1) or build(*given)
     )
-    server.put(records_of(random_codes(0, 5, 12)))
+    put(server, records(5))
     for _ in range(3):
-        server.search(np.zeros((1, 12), int), 1)
+        server.search({1: ZEROS}, 1)
+    server.put_grant(bytes(32), 1, b"grant")
+    server.search({1: ZEROS}, 1)
     assert len(built) == 1
 
 
-def test_a_store_reopened_gives_the_same_answers(path):
-    queries, records = random_codes(1, 6, 48), records_of(random_codes(0, 100, 48))
-    with CloudServer.create(path, 48) as server:
-        server.put(records)
-        before = [array.tolist() for array in server.search(queries, 20)]
+def test_an_empty_store_answers_with_nothing(server):
+    found = server.search({1: random_codes(0, 3)}, 5)
+    assert found.ids.shape == found.distances.shape == (3, 0)
+    assert server.key_versions == {}
+    assert server.leaves() == (server.root, [])
+
+
+def test_a_trapdoor_is_needed_for_every_live_key_version(server):
+    stored = records(6)
+    put(server, stored)
+    replace(server, sealed_anew(stored[:2]))
+    with pytest.raises(StaleTrapdoorError, match="version 1"):
+        server.search({2: ZEROS, 3: ZEROS}, 1)
+    assert server.search({1: ZEROS, 2: ZEROS, 3: ZEROS}, 10).ids.shape == (1, 6)
+    remove(server, ids_of(stored[2:]))
+    assert server.search({2: ZEROS}, 10).ids.shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("trapdoors", "k", "what"),
+    [
+        ({1: random_codes(0, 1, 24)}, 1, "trapdoors of 24 bits, the store's have 12"),
+        ({1: ZEROS, 2: random_codes(0, 1, 13)}, 1, "trapdoors of 13 bits"),
+        ({1: ZEROS, 2: random_codes(0, 2)}, 1, "other numbers of trapdoors"),
+        ({1: ZEROS + 2}, 1, "trapdoors"),
+        ({1: ZEROS}, 0, "k: 0"),
+    ],
+)
+def test_what_is_no_question_is_refused(server, trapdoors, k, what):
+    for _ in ("an empty store", "a filled one"):
+        with pytest.raises(InputError, match=what):
+            server.search(trapdoors, k)
+        put(server, records(3, seed=len(server)))
+
+
+def test_sealed_codes_are_not_searched(path):
+    with create(path, mode="client") as server:
+        assert server.policy.stored_code_bytes == 16 + 4
+        with pytest.raises(StoreInputError, match="codes are sealed"):
+            server.search({1: ZEROS}, 1)
+
+
+# What it hands out
+
+
+def test_get_returns_records_in_the_order_asked_for(either):
+    stored = records(100, size=5)
+    put(either, stored)
+    wanted = stored[::-1] + stored[:5]  # repeats are fine
+    assert [served.record for served in either.get(ids_of(wanted))] == wanted
+
+
+def test_every_picture_comes_with_a_proof_of_membership(server):
+    stored = records(100)
+    put(server, stored)
+    replace(server, sealed_anew(stored[50:]))
+    remove(server, ids_of(stored[:10]))
+    served = list(server.get(server.picture_ids))
+    proven = server.prove(server.picture_ids)
+    assert len(served) == len(proven) == 90
+    for (record, *proof_and_root), (leaf, *same) in zip(served, proven, strict=True):
+        assert record.leaf == leaf
+        assert proof_and_root == same
+        proof, root = same
+        assert root == server.root
+        assert root_from_proof(leaf.picture_id, leaf.hash, proof) == root.root
+
+
+def test_leaves_are_the_whole_table_under_its_root(server):
+    stored = records(100)
+    put(server, stored)
+    root, leaves = server.leaves()
+    assert root == server.root
+    assert leaves == [record.leaf for record in by_id(stored)]
+    assert MerkleTree(leaves).root == root.root
+    assert len(server) == root.count == 100
+
+
+def test_an_unknown_id_is_named_on_reaching_it(either):
+    stored = records(50)
+    put(either, stored)
+    unknown = b"\xab" * 16
+    answers = either.get([*ids_of(stored), unknown])
+    assert [next(answers).record for _ in stored] == stored
+    for refused in (
+        lambda: next(answers),
+        lambda: either.prove([unknown]),
+        lambda: either.remove([unknown], either.root),
+        lambda: either.replace([stored[0]._replace(picture_id=unknown)], either.root),
+    ):
+        with pytest.raises(StoreInputError, match=f"holds no picture {unknown.hex()}"):
+            refused()
+
+
+def test_a_store_reopened_is_the_same(either, path):
+    queries, stored = random_codes(1, 6), records(100)
+    put(either, stored)
+    replace(either, sealed_anew(stored[:30]))
+    before = held(either)
+    found = either.search({1: queries, 2: queries}, 20)
+    either.close()
     with CloudServer(path) as server:
-        assert (server.bits, len(server)) == (48, 100)
-        assert [array.tolist() for array in server.search(queries, 20)] == before
-        assert list(server.get([records[7].picture_id])) == [records[7].envelope]
+        assert server.policy == policy()
+        assert held(server) == before
+        again = server.search({1: queries, 2: queries}, 20)
+        assert again.ids.tolist() == found.ids.tolist()
+        assert again.distances.tolist() == found.distances.tolist()
+        assert list(server.damage()) == []
 
 
-def test_after_close_the_folder_holds_the_one_file(path):
-    with CloudServer.create(path, 12) as server:
-        server.put(records_of(random_codes(0, 50, 12)))
-        server.search(random_codes(1, 1, 12), 3)
-        open_answers = server.get(server.picture_ids)
-        next(open_answers)
-    assert names_in(path.parent) == ["store.sqlite"]
-    server.close()
-    with pytest.raises(StoreError, match="closed"):
-        next(open_answers)
+def test_an_intact_store_has_no_damage(either):
+    put(either, records(40))
+    checked = []
+    assert list(either.damage(checked.append)) == []
+    assert checked == [1] * 40
 
 
-def test_an_upload_whose_source_fails_leaves_nothing(server):
-    server.put(records_of(random_codes(0, 5, 12)))
-    before = server.picture_ids
-
-    def source():
-        yield from records_of(random_codes(1, 300, 12))
-        raise RuntimeError("the camera fell")
-
-    with pytest.raises(RuntimeError, match="camera"):
-        server.put(source())
-    assert server.picture_ids == before
-    server.put(records_of(random_codes(2, 5, 12)))  # and the server goes on
-    assert len(server) == 10
-
-
-def test_an_upload_is_not_seen_before_it_is_complete(server, path):
-    with CloudServer(path) as other:
-
-        def source():
-            yield from records_of(random_codes(0, 5, 12))
-            assert len(other) == 0
-
-        server.put(source())
-        assert len(other) == 5
+# What it refuses
 
 
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
-        (lambda first: first, "already"),
-        (lambda first: first._replace(picture_id=b"short"), "5 bytes"),
-        (lambda first: Record(bytes(16), bytes(8), b""), "12 bits"),  # a code of 48 bits
-        (lambda first: Record(bytes(16), bytes([0, 1, 0, 0]), b""), "12 bits"),  # of 16 bits
+        (lambda first, new: first, "holds picture [0-9a-f]{32} already"),
+        (lambda first, new: new._replace(picture_id=first.picture_id), "already"),
+        (lambda first, new: new._replace(picture_id=b"short"), "5, 4, 32.*12 bits in mode plain"),
+        (lambda first, new: new._replace(mac=bytes(31)), "16, 4, 31"),
+        (lambda first, new: new._replace(code=bytes(8)), "16, 8, 32"),
     ],
 )
-def test_a_wrong_record_is_refused_with_its_whole_upload(server, wrong, what):
-    first, *others = records_of(random_codes(0, 4, 12))
-    server.put([first])
-    with pytest.raises(StoreInputError, match=what):
-        server.put([*others, wrong(first)])
-    assert server.picture_ids == [first.picture_id]
-    assert list(server.get([first.picture_id])) == [first.envelope]
+def test_a_wrong_record_is_refused_with_its_whole_batch(either, wrong, what):
+    first, new, *others = records(5)
+    put(either, [first])
+    before, files = held(either), files_below(either.path.parent)
+    bad = wrong(first, new)
+    for position in range(len(others) + 1):
+        batch = [*others[:position], bad, *others[position:]]
+        # A root for what is refused; such a tree cannot even be made of a short id.
+        root = root_after(either, put=others)
+        with pytest.raises(StoreInputError, match=what) as error:
+            either.put(batch, root)
+        assert str(either.path) in str(error.value)
+    assert held(either) == before
+    assert files_below(either.path.parent) == files
+    put(either, others)
+    assert len(either) == 4
 
 
-def test_trapdoors_of_another_length_are_refused(server):
-    with pytest.raises(StoreInputError, match="trapdoors of 24 bits, the store's have 12"):
-        server.search(random_codes(0, 1, 24), 1)
-    with pytest.raises(InputError, match="k: 0"):
-        server.search(random_codes(0, 1, 12), 0)
+def test_the_same_picture_twice_in_a_batch_is_refused(either):
+    first, second = records(2)
+    with pytest.raises(StoreInputError, match="already"):
+        put(either, [first, second, first])
+    put(either, [first])
+    with pytest.raises(StoreError):
+        replace(either, sealed_anew([first]) + sealed_anew([first], seed=2))
+    assert held(either)[1] == [first]
+    assert list(either.damage()) == []
 
 
-def run_sql(path, sql):
-    connection = sqlite3.connect(path)
-    connection.execute(sql)
-    connection.commit()
-    connection.close()
+def test_replaced_by_itself_a_picture_stays(either):
+    stored = records(3)
+    put(either, stored)
+    replace(either, stored)
+    assert held(either)[1] == by_id(stored)
 
 
-def make_database_of_another_program(path):
-    run_sql(path, "CREATE TABLE store (bits INTEGER)")
-    run_sql(path, "PRAGMA user_version = 1")
+@pytest.mark.parametrize("sequence", [0, 1, 3])
+def test_a_root_that_is_not_the_next_is_a_conflict(either, sequence):
+    stored = records(2)
+    put(either, stored[:1])
+    before = held(either)
+    right = root_after(either, put=stored)
+    wrong = SignedRoot(right.store_id, sequence, right.count, right.root, right.signature)
+    foreign = SignedRoot(bytes(16), right.sequence, right.count, right.root, right.signature)
+    for root in (wrong, foreign):
+        for write in (
+            lambda root=root: either.put(stored[1:], root),
+            lambda root=root: either.replace(sealed_anew(stored[:1]), root),
+            lambda root=root: either.remove(ids_of(stored[:1]), root),
+        ):
+            with pytest.raises(ConflictError, match="has been written to"):
+                write()
+    assert held(either) == before
+    assert either.sweep() == 0
 
 
-def make_store_of_a_later_format(path):
-    CloudServer.create(path, 12).close()
-    run_sql(path, "PRAGMA user_version = 2")
+# Grants
 
 
-@pytest.mark.parametrize(
-    ("make", "what"),
-    [
-        pytest.param(lambda path: path.write_bytes(b""), "is no store", id="empty"),
-        pytest.param(
-            lambda path: path.write_bytes(np.random.default_rng(0).bytes(10_000)),
-            "is no store",
-            id="random bytes",
-        ),
-        pytest.param(lambda path: path.write_text("text\n" * 100), "is no store", id="text"),
-        pytest.param(make_database_of_another_program, "is no store", id="another program's"),
-        pytest.param(make_store_of_a_later_format, "another format", id="later format"),
-        pytest.param(lambda path: None, "No such file", id="missing"),
-        pytest.param(lambda path: path.mkdir(), "directory", id="folder"),
-    ],
-)
-def test_what_is_no_store_is_refused(path, make, what):
-    make(path)
-    before = path.read_bytes() if path.is_file() else None
-    with pytest.raises(StoreInputError, match=what) as error:
-        CloudServer(path)
+def test_grants_are_kept_by_user_oldest_key_version_first(server, path):
+    ada, ben = b"a" * 32, b"b" * 32
+    root = server.root
+    server.put_grant(ada, 300, b"z")
+    server.put_grant(ada, 2, b"y")
+    server.put_grant(ben, 2, b"x")
+    server.put_grant(ada, 300, b"w")  # in place of the first
+    with CloudServer(path) as other:
+        assert other.grants(ada) == [b"y", b"w"]
+        assert other.grants(ben) == [b"x"]
+        assert other.grants(bytes(32)) == []
+        other.remove_grants(ada)
+    assert server.grants(ada) == []
+    assert server.grants(ben) == [b"x"]
+    assert server.root == root
+
+
+# Sealed pictures outside
+
+
+def test_sealed_pictures_outside_are_files_that_come_and_go_with_their_rows(path):
+    folder = path.parent / "blobs"
+    folder.mkdir()
+
+    def expected(some):
+        names = [blob_name(record.envelope) for record in some]
+        return sorted(f"{name[:2]}/{name}" for name in names)
+
+    stored = records(10)
+    with create(path, blobs="blobs") as server:
+        put(server, stored)
+        assert files_below(folder) == expected(stored)
+        anew = sealed_anew(stored[:4])
+        replace(server, anew)
+        assert files_below(folder) == expected(anew + stored[4:])
+        remove(server, ids_of(stored[5:]))
+        assert files_below(folder) == expected(anew + stored[4:5])
+        assert server.sweep() == 0
+    assert path.stat().st_size < 100_000
+
+
+def test_the_folder_of_sealed_pictures_moves_with_the_store(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / "blobs").mkdir(parents=True)
+    stored = records(3)
+    with create(before / "store.sqlite", blobs="blobs") as server:
+        put(server, stored)
+    before.rename(after)
+    with CloudServer(after / "store.sqlite") as server:
+        assert held(server)[1] == by_id(stored)
+
+
+def test_sweep_removes_what_a_killed_writer_left_and_nothing_else(path):
+    folder = path.parent / "blobs"
+    folder.mkdir()
+    stored = records(10)
+    with create(path, blobs="blobs") as server:
+        put(server, stored)
+        kept = files_below(folder)
+        orphan = b"sealed, but its row was never committed"
+        server._blobs.put(blob_name(orphan), orphan)
+        (folder / kept[0][:2] / f".{'0' * 64}.123.part").write_bytes(b"half of one")
+        assert server.sweep() == 1
+        assert files_below(folder) == kept
+        assert held(server)[1] == by_id(stored)
+
+
+def test_sweep_has_nothing_to_do_in_the_file_itself(server):
+    put(server, records(10))
+    assert server.sweep() == 0
+    assert len(held(server)[1]) == 10
+
+
+def test_what_cannot_be_removed_after_a_commit_is_left_to_sweep(path, monkeypatch):
+    (path.parent / "blobs").mkdir()
+    stored = records(6)
+    with create(path, blobs="blobs") as server:
+        put(server, stored)
+
+        def refuse(name):
+            raise StoreError("the disk was mounted read-only just now")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(server._blobs, "remove", refuse)
+            anew = sealed_anew(stored[:2])
+            replace(server, anew)  # was committed, so it is done
+            remove(server, ids_of(stored[5:]))
+        assert held(server)[1] == by_id(anew + stored[2:5])
+        assert server.sweep() == 3
+        assert list(server.damage()) == []
+
+
+def test_a_picture_that_is_sealed_anew_meanwhile_is_served_as_it_is_now(path, monkeypatch):
+    """The row was read, then its blob outside went: no error, but the new row and the new blob."""
+    (path.parent / "blobs").mkdir()
+    stored = records(5)
+    anew = sealed_anew(stored)
+    with create(path, blobs="blobs") as server, CloudServer(path) as other:
+        put(server, stored)
+        read = server._blobs.get
+
+        def overtaken(name):
+            if other.root.sequence == 1:
+                replace(other, anew)
+            return read(name)
+
+        monkeypatch.setattr(server._blobs, "get", overtaken)
+        served = list(server.get(ids_of(stored)))
+        assert [answer.record for answer in served] == anew
+        assert {answer.root for answer in served} == {other.root}
+
+
+# Its folder
+
+
+def test_after_close_the_folder_holds_the_one_file(path):
+    with create(path) as server:
+        put(server, records(50))
+        server.search({1: ZEROS}, 3)
+        open_answers = server.get(server.picture_ids)
+        next(open_answers)
+    assert files_below(path.parent) == ["store.sqlite"]
+    server.close()
+    with pytest.raises(StoreError, match="closed") as error:
+        list(open_answers)
     assert str(path) in str(error.value)
-    assert "\n" not in str(error.value)
-    assert (path.read_bytes() if path.is_file() else None) == before
-
-
-def test_a_store_cut_short_is_a_clear_error(path):
-    with CloudServer.create(path, 12) as server:
-        server.put(records_of(random_codes(0, 500, 12), size=500))
-    path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises(StoreError, match="malformed") as error:
-        CloudServer(path)
-    assert str(path) in str(error.value)
-
-
-def test_a_damaged_page_is_a_clear_error(path):
-    with CloudServer.create(path, 12) as server:
-        server.put(records_of(random_codes(0, 500, 12), size=500))
-    damaged = bytearray(path.read_bytes())
-    damaged[3 * 4096 :] = bytes(len(damaged) - 3 * 4096)
-    path.write_bytes(damaged)
-    with CloudServer(path) as server, pytest.raises(StoreError, match="malformed") as error:
-        server.search(random_codes(0, 1, 12), 5)
-    assert str(path) in str(error.value)
-
-
-def test_create_refuses_an_existing_file_and_leaves_it(path):
-    path.write_text("mine")
-    with pytest.raises(StoreInputError, match="exists already"):
-        CloudServer.create(path, 12)
-    assert path.read_text() == "mine"
-
-
-def test_create_refuses_what_cannot_be_a_store(path):
-    with pytest.raises(StoreInputError, match="cannot be created"):
-        CloudServer.create(path.parent / "missing" / "store.sqlite", 12)
-    with pytest.raises(InputError, match="bits"):
-        CloudServer.create(path, 0)
-    assert not path.exists()
 
 
 def test_a_path_with_marks_of_a_url_is_a_path(tmp_path):
     path = tmp_path / "50%20?mode=memory#x.sqlite"
-    with CloudServer.create(path, 12) as server:
-        server.put(records_of(random_codes(0, 2, 12)))
-    assert names_in(tmp_path) == [path.name]
+    with create(path) as server:
+        put(server, records(2))
+    assert files_below(tmp_path) == [path.name]
     with CloudServer(path) as server:
         assert len(server) == 2
 
 
-def test_commits_are_synced(server):
-    # 3 is EXTRA: FULL, and the folder too.
-    assert server._connection.execute("PRAGMA synchronous").fetchone() == (3,)
+def test_create_refuses_before_it_writes(path):
+    empty = SignedRoot(policy().store_id, 0, 0, EMPTY_ROOT, bytes(64))
+    with pytest.raises(StoreInputError, match="nowhere: is no folder"):
+        create(path, blobs="nowhere")
+    with pytest.raises(StoreInputError, match="nosuch://: cannot be opened"):
+        create(path, blobs="nosuch://secret@host")
+    assert files_below(path.parent) == []
+    path.write_text("mine")
+    with pytest.raises(StoreInputError, match="exists already"):
+        CloudServer.create(path, policy(), empty)
+    assert path.read_text() == "mine"
 
 
-@pytest.fixture
-def small_disk(disk):
-    return disk("size=1m")
+def test_a_new_store_holds_what_it_was_made_with(either):
+    assert either.policy == policy()
+    assert either.root == SignedRoot(policy().store_id, 0, 0, EMPTY_ROOT, bytes(64))
+    assert len(either) == 0
+    assert either.picture_ids == []
+    assert list(either.damage()) == []
 
 
-def test_a_full_disk_is_a_clear_error_and_what_was_stored_stays(small_disk):
-    path = small_disk / "store.sqlite"
-    kept = records_of(random_codes(0, 20, 12), size=1000)
-    with CloudServer.create(path, 12) as server:
-        server.put(kept)
-        with pytest.raises(StoreError, match="full") as error:
-            server.put(records_of(random_codes(1, 100, 12), size=50_000))
-        assert str(path) in str(error.value)
-        assert len(server) == 20
-    assert names_in(small_disk) == ["store.sqlite"]
-    with CloudServer(path) as server:
-        assert server.picture_ids == sorted(record.picture_id for record in kept)
-        ids = [record.picture_id for record in kept]
-        assert list(server.get(ids)) == [record.envelope for record in kept]
-        server.put(records_of(random_codes(2, 5, 12)))
-        assert server.search(random_codes(0, 1, 12), 100)[0].shape == (1, 25)
-
-
-def test_a_disk_too_full_for_a_new_store_leaves_no_file(small_disk):
-    with pytest.raises(OSError, match="space"):
-        (small_disk / "filler").write_bytes(bytes(2**21))
-    with pytest.raises(StoreError, match=r"store\.sqlite"):
-        CloudServer.create(small_disk / "store.sqlite", 12)
-    assert names_in(small_disk) == ["filler"]
-
-
-def test_the_server_imports_no_cryptography_and_no_torch():
-    script = (
-        "import dlheir.store.server, sys; bad = ('Crypto', 'torch', 'lightning', "
-        "'pytorch_lightning', 'dlheir.store.envelope', 'dlheir.store.keys'); "
-        "assert not [m for m in sys.modules if m.startswith(bad)]"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
+def test_a_record_is_stored_byte_for_byte(either):
+    record = Record(bytes(16), 2**32 - 1, b"\xff\x0f\0\0", bytes(32), b"")
+    put(either, [record])
+    assert held(either)[1] == [record]

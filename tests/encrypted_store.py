@@ -1,0 +1,154 @@
+"""Encrypted stores made in a moment: an owner, some pictures, and servers that lie."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlheir.store import CloudServer, DataOwner, OwnerKeys, Picture, QueryUser, new_policy
+
+BITS = 6  # so few that many pictures are at equal distance
+
+
+@dataclass
+class Filled:
+    """A store, its owner, and what was uploaded."""
+
+    path: Path
+    keys: OwnerKeys
+    server: CloudServer
+    owner: DataOwner
+    pictures: list[Picture]
+    codes: np.ndarray
+
+    @property
+    def ids(self) -> list[bytes]:
+        """Picture ids in the order of the pictures."""
+        return [self.keys.picture_id(picture.name) for picture in self.pictures]
+
+    def user(self, server: CloudServer | None = None, seen: int = 0) -> QueryUser:
+        """A user with all keys that there are now, before this or another server."""
+        return QueryUser(self.keys.access(), server or self.server, seen)
+
+    def nearest(self, queries: np.ndarray, k: int) -> tuple[list, list]:
+        return nearest(queries, self.codes, self.ids, k)
+
+
+def nearest(queries, codes, ids, k) -> tuple[list, list]:
+    """Ids and distances by definition: pictures in the order (distance, id), query by query."""
+    ranked = [
+        sorted((int((query != code).sum()), i) for code, i in zip(codes, ids, strict=True))[:k]
+        for query in queries
+    ]
+    return [[i for _, i in row] for row in ranked], [[d for d, _ in row] for row in ranked]
+
+
+def random_codes(seed: int, rows: int, bits: int = BITS) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 2, (rows, bits), dtype=np.uint8)
+
+
+def make_pictures(numbers) -> list[Picture]:
+    """Pictures of different lengths; the store does not look into them."""
+    return [Picture(f"{n}.jpg", f"picture {n} ".encode() * (n + 1)) for n in numbers]
+
+
+def copy_of(store: Filled, name: str) -> Path:
+    """What a server keeps of a store as it is now."""
+    kept = store.path.with_name(name)
+    with closing(sqlite3.connect(store.path)) as now, closing(sqlite3.connect(kept)) as copy:
+        now.backup(copy)
+    return kept
+
+
+class Interrupted(Exception):
+    """As if the process had been killed between two batches."""
+
+
+def rotate_some(owner: DataOwner, pictures: int) -> None:
+    """Begin a rotation and leave it when so many pictures are done."""
+
+    def stop(_: int) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        owner.rotate(batch_size=pictures, progress=stop)
+
+
+def _filled(path: Path, keys: OwnerKeys, count: int, blobs: str | None = None) -> Filled:
+    server = CloudServer.create(path, keys.policy, DataOwner.empty_root(keys), blobs)
+    owner, pictures, codes = (
+        DataOwner(keys, server),
+        make_pictures(range(count)),
+        random_codes(0, count),
+    )
+    owner.upload(pictures, codes)
+    return Filled(path, keys, server, owner, pictures, codes)
+
+
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory):
+    """Make each store once: to copy its file takes no writes that wait for the disk."""
+    folder = tmp_path_factory.mktemp("stores")
+
+    @cache
+    def template(mode: str, count: int, name: str) -> Filled:
+        keys = OwnerKeys.generate().bind(new_policy(BITS, mode))
+        filled = _filled(folder / f"{mode}{count}{name}", keys, count)
+        filled.server.close()
+        return filled
+
+    return template
+
+
+@pytest.fixture
+def fill(tmp_path, _template):
+    """Return a store of one's own, with other keys and ids for each name.
+
+    Where `keys` or `blobs` are given, it is made with them.
+    """
+    opened = []
+
+    def fill(mode="keyed", count=30, name="store.sqlite", keys=None, blobs=None) -> Filled:
+        path = tmp_path / name
+        if keys or blobs:
+            keys = keys or OwnerKeys.generate().bind(new_policy(BITS, mode))
+            filled = _filled(path, keys, count, blobs)
+        else:
+            made = _template(mode, count, name)
+            shutil.copy(made.path, path)
+            keys, server = deepcopy(made.keys), CloudServer(path)
+            owner = DataOwner(keys, server)
+            filled = Filled(path, keys, server, owner, made.pictures, made.codes)
+        opened.append(filled.server)
+        return filled
+
+    yield fill
+    for server in opened:
+        server.close()
+
+
+@pytest.fixture
+def liar():
+    """Open a store by a server whose named methods pass through a lie.
+
+    A lie is a function of the truthful method and of the arguments of the call.
+    """
+    opened = []
+
+    def liar(path: Path, **lies: Callable) -> CloudServer:
+        server = CloudServer(path)
+        opened.append(server)
+        for method, lie in lies.items():
+            setattr(server, method, partial(lie, getattr(server, method)))
+        return server
+
+    yield liar
+    for server in opened:
+        server.close()

@@ -1,0 +1,400 @@
+"""The index on a Milvus server: the contract of the exact engines, uploads, errors.
+
+The server is the one that DLHEIR_MILVUS_URL names, or else milvus-lite, started here.
+"""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from search_contract import SearchContract, assert_answers, assert_like_oracle, oracle, random_codes
+
+from dlheir.errors import InputError
+from dlheir.store import milvus
+from dlheir.store.errors import StoreError
+from dlheir.store.milvus import MAX_RESULTS, MilvusIndex
+
+
+@pytest.fixture(scope="session")
+def milvus_lite():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that pkg_resources will go away
+        for module in ("pymilvus", "milvus_lite"):
+            pytest.importorskip(module, reason=f"needs {module}: pip install 'dlheir[test]'")
+
+
+@pytest.fixture(scope="module")
+def lite_url(milvus_lite, tmp_path_factory):
+    from milvus_lite.server import Server
+
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    server = Server(str(tmp_path_factory.mktemp("milvus") / "test.db"), f"localhost:{port}")
+    assert server.init()
+    assert server.start()
+    wait_for(port)
+    yield f"http://localhost:{port}"
+    server._p.kill()  # asked to stop it takes two seconds
+    server.stop()
+
+
+def wait_for(port):
+    for _ in range(100):
+        try:
+            return socket.create_connection(("localhost", port)).close()
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("milvus-lite does not start")
+
+
+@pytest.fixture(scope="module")
+def url(request):
+    return os.environ.get("DLHEIR_MILVUS_URL") or request.getfixturevalue("lite_url")
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    """A connection of the tests' own, that leaves nothing behind."""
+    client = milvus._connect(url, url)
+    yield client
+    for collection in client.list_collections():
+        if collection.startswith("dlheir_test_"):
+            client.drop_collection(collection)
+    client.close()
+
+
+@pytest.fixture
+def name():
+    return new_name()
+
+
+def new_name():
+    return f"dlheir_test_{secrets.token_hex(8)}"
+
+
+@pytest.fixture(scope="module", params=[1, 12, 48, 100])
+def bits(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def build(url, client):
+    return lambda codes: MilvusIndex.current(
+        url, new_name(), "stamp", np.shape(codes)[1], lambda: codes
+    )
+
+
+class TestMilvusIndex(SearchContract):
+    """All that the exact engines do."""
+
+
+CODES = random_codes(0, 100, 12)
+QUERIES = random_codes(1, 10, 12)
+
+
+def exchange_calls(client, monkeypatch, **calls):
+    class Connection:
+        def __getattr__(self, name):
+            return calls.get(name) or getattr(client, name)
+
+    monkeypatch.setattr(milvus, "_connect", lambda url, where: Connection())
+
+
+def never():
+    raise AssertionError("uploads although the server has it")
+
+
+def collections_of(client, name):
+    return [collection for collection in client.list_collections() if collection.startswith(name)]
+
+
+def test_rows_that_arrive_in_any_order_are_ranked_by_row(url, client, name, monkeypatch):
+    def shuffled(collection, rows):
+        client.insert(collection, [rows[i] for i in np.random.default_rng(0).permutation(3000)])
+
+    exchange_calls(client, monkeypatch, insert=shuffled)
+    codes = random_codes(2, 7, 12)[np.random.default_rng(3).integers(0, 7, 3000)]
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: codes)
+    for k in (1, 20, 350, 1000, 3000):
+        assert_like_oracle(index, QUERIES, codes, k)
+
+
+def test_what_the_server_has_is_not_uploaded_again(url, name):
+    first = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    second = MilvusIndex.current(url, name, "stamp", 12, never)
+    assert second.collection == first.collection
+    assert (len(second), second.bits) == (100, 12)
+    assert_like_oracle(second, QUERIES, CODES, 30)
+
+
+def test_an_empty_index_is_not_uploaded_again(url, name):
+    MilvusIndex.current(url, name, "stamp", 12, lambda: CODES[:0])
+    assert len(MilvusIndex.current(url, name, "stamp", 12, never)) == 0
+
+
+@pytest.mark.parametrize(("stamp", "bits"), [("later", 12), ("stamp", 24)])
+def test_another_stamp_or_length_is_uploaded_and_replaces_the_first(url, client, name, stamp, bits):
+    MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    codes, queries = random_codes(5, 80, bits), random_codes(6, 9, bits)
+    index = MilvusIndex.current(url, name, stamp, bits, lambda: codes)
+    assert_like_oracle(index, queries, codes, 30)
+    assert collections_of(client, name) == [index.collection]
+    MilvusIndex.current(url, name, stamp, bits, never)
+
+
+def test_other_names_and_other_peoples_collections_stay(url, client, name):
+    longer = MilvusIndex.current(url, f"{name}_more", "stamp", 12, lambda: CODES)
+    other = f"{name}_{secrets.token_hex(8)}"
+    schema = client.create_schema(description="[1, 2]")
+    from pymilvus import DataType
+
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
+    client.create_collection(other, schema=schema)
+    for stamp in ("stamp", "later"):
+        index = MilvusIndex.current(url, name, stamp, 12, lambda: CODES)
+    kept = {longer.collection, other, index.collection}
+    assert set(collections_of(client, name)) == kept
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("call", ["create_index", "load_collection", "insert"])
+def test_an_upload_that_stopped_before_its_first_row_is_not_taken_for_whole(
+    url, client, name, call, monkeypatch
+):
+    def stop(*_, **__):
+        raise Stop
+
+    exchange_calls(client, monkeypatch, **{call: stop})
+    with pytest.raises(Stop):
+        MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    monkeypatch.undo()
+    assert_uploaded_again(url, client, name)
+
+
+@pytest.mark.parametrize("batches", [1, 2, 4])
+def test_an_upload_that_stopped_is_not_taken_for_whole(url, client, name, batches, monkeypatch):
+    uploaded = []
+
+    def stop(rows):
+        uploaded.append(rows)
+        if len(uploaded) == batches:
+            raise Stop
+
+    monkeypatch.setattr(milvus, "_UPLOADED_AT_ONCE", 20 * 12)  # five batches
+    with pytest.raises(Stop):
+        MilvusIndex.current(url, name, "stamp", 12, lambda: CODES, stop)
+    monkeypatch.undo()
+    assert_uploaded_again(url, client, name)
+
+
+def assert_uploaded_again(url, client, name):
+    assert len(collections_of(client, name)) == 1
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    assert_like_oracle(index, QUERIES, CODES, 100)
+    assert collections_of(client, name) == [index.collection]
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from dlheir.store import milvus
+
+milvus._UPLOADED_AT_ONCE = 20 * 12
+codes = np.zeros((100, 12), np.uint8)
+milvus.MilvusIndex.current(*sys.argv[1:], "stamp", 12, lambda: codes, lambda rows: os._exit(77))
+"""
+
+
+def test_an_upload_that_was_killed_is_not_taken_for_whole(url, client, name):
+    killed = subprocess.run([sys.executable, "-c", KILLED, url, name], check=False)
+    assert killed.returncode == 77
+    assert_uploaded_again(url, client, name)
+
+
+def test_two_uploads_at_a_time_do_not_mix(url, name, monkeypatch):
+    monkeypatch.setattr(milvus, "_UPLOADED_AT_ONCE", 60 * 12)
+    others = random_codes(7, 110, 12)
+
+    def meanwhile(_):
+        MilvusIndex.current(url, name, "later", 12, lambda: others)
+
+    with pytest.raises(StoreError, match=f"{name}.* another upload has replaced it"):
+        MilvusIndex.current(url, name, "stamp", 12, lambda: CODES, meanwhile)
+    index = MilvusIndex.current(url, name, "later", 12, never)
+    assert_like_oracle(index, QUERIES, others, 110)
+
+
+def test_a_collection_with_a_row_missing_is_not_taken_for_whole(url, client, name):
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    client.delete(index.collection, ids=[17])
+    with pytest.raises(StoreError, match=index.collection):
+        index.search(QUERIES, 100)
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    assert_like_oracle(index, QUERIES, CODES, 100)
+
+
+def test_a_row_too_many_is_found_out_after_the_upload(url, name, monkeypatch):
+    """A client that repeats a request, because the answer to the first was lost, does this."""
+    monkeypatch.setattr(milvus, "_count", lambda client, collection: 101)
+    with pytest.raises(StoreError, match="not whole after its upload"):
+        MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+
+
+def test_a_collection_that_is_not_loaded_is_loaded(url, client, name):
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    client.release_collection(index.collection)
+    assert_like_oracle(MilvusIndex.current(url, name, "stamp", 12, never), QUERIES, CODES, 10)
+
+
+def test_progress_counts_the_codes(url, name, monkeypatch):
+    monkeypatch.setattr(milvus, "_UPLOADED_AT_ONCE", 40 * 12)
+    batches = []
+    MilvusIndex.current(url, name, "stamp", 12, lambda: CODES, batches.append)
+    assert batches == [40, 40, 20]
+
+
+def test_a_search_in_a_collection_that_was_replaced_fails_in_one_line(url, name):
+    old = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    MilvusIndex.current(url, name, "later", 12, lambda: CODES)
+    with pytest.raises(StoreError, match=rf"^.*{old.collection}.*; another .*$") as error:
+        old.search(QUERIES, 5)
+    assert "\n" not in str(error.value)
+
+
+def test_more_answers_than_the_server_returns_are_refused(url, name):
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES, max_results=50)
+    with pytest.raises(StoreError, match="50 results are all that it returns for a query"):
+        index.search(QUERIES, 51)
+
+
+def test_more_ties_than_the_server_returns_are_refused(url, name):
+    codes = np.repeat(np.eye(12, dtype=np.uint8)[:2], [49, 51], axis=0)  # at distances 0 and 2
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: codes, max_results=50)
+    assert_like_oracle(index, codes[:1], codes, 49)
+    for k in (50, 51):
+        with pytest.raises(StoreError, match="more are as near"):
+            index.search(codes[:1], k)
+    with pytest.raises(StoreError, match="more are as near"):  # though one of both could be served
+        index.search(codes[[0, 99]], 10)
+
+
+def test_the_default_limit_is_the_servers(url, client, name):
+    codes = np.zeros((MAX_RESULTS + 1, 12), np.uint8)
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: codes)
+    with pytest.raises(StoreError, match="16384 results are all"):
+        index.search(codes[:1], 1)
+    from pymilvus import MilvusException
+
+    query = [bytes(4)]
+    assert len(client.search(index.collection, data=query, limit=MAX_RESULTS)[0]) == MAX_RESULTS
+    with pytest.raises(MilvusException):
+        client.search(index.collection, data=query, limit=MAX_RESULTS + 1)
+    index = MilvusIndex.current(url, name, "one less", 12, lambda: codes[1:])
+    assert_answers(index.search(codes[:1], 7), oracle(codes[:1], codes[:7], 7))
+
+
+def test_requests_are_divided(url, name, monkeypatch):
+    monkeypatch.setattr(milvus, "_QUERIES_AT_ONCE", 3)
+    monkeypatch.setattr(milvus, "_FETCHED_AT_ONCE", 100)
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    for k in (4, 20, 100):
+        assert_like_oracle(index, QUERIES, CODES, k)
+
+
+def test_a_file_of_milvus_lite_keeps_the_index(milvus_lite, name, tmp_path):
+    from milvus_lite.server_manager import server_manager_instance as servers
+
+    path = f"{tmp_path}/index.db"
+    index = MilvusIndex.current(path, name, "stamp", 12, lambda: CODES)
+    assert_like_oracle(index, QUERIES, CODES, 20)
+    index.close()
+    servers.release_server(path)
+    index = MilvusIndex.current(path, name, "stamp", 12, never)
+    assert_like_oracle(index, QUERIES, CODES, 20)
+    index.close()
+    servers.release_server(path)
+
+
+@pytest.fixture
+def connections(monkeypatch):
+    """Record what pymilvus is told, without it."""
+    made = []
+
+    class RpcError(Exception):
+        pass
+
+    stand_in = SimpleNamespace(
+        MilvusClient=lambda **settings: made.append(settings), MilvusException=RpcError
+    )
+    monkeypatch.setitem(sys.modules, "pymilvus", stand_in)
+    monkeypatch.setitem(sys.modules, "grpc", SimpleNamespace(RpcError=RpcError))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://host:19530", ("http://host:19530", "of the environment", "")),
+        ("https://ann:p%40ss@host:1/pictures", ("https://host:1", "ann:p@ss", "pictures")),
+        ("http://key@[::1]:19530/", ("http://[::1]:19530", "key", "")),
+    ],
+)
+def test_a_url_holds_credentials_and_database(connections, monkeypatch, url, expected):
+    monkeypatch.setenv("MILVUS_TOKEN", "of the environment")
+    milvus._connect(url, "where")
+    assert connections == [dict(zip(("uri", "token", "db_name"), expected, strict=True))]
+
+
+@pytest.mark.parametrize("url", ["", "host:19530", "pictures.sqlite", "a b.db", "x" * 40 + ".db"])
+def test_what_is_no_server_is_refused(connections, url):
+    with pytest.raises(InputError, match="no Milvus server; give http://HOST:19530"):
+        MilvusIndex.current(url, "name", "stamp", 12, never)
+
+
+@pytest.mark.parametrize("name", ["", "1st", "my-store", "naïve", "a b"])
+def test_what_is_no_name_is_refused(connections, name):
+    with pytest.raises(InputError, match="no name of a collection"):
+        MilvusIndex.current("http://host", name, "stamp", 12, never)
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password(milvus_lite):
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(StoreError, match=f"^http://localhost:{port}: ") as error:
+        MilvusIndex.current(f"http://ann:secret@localhost:{port}", "name", "stamp", 12, never)
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_codes_of_another_length_are_refused(url, name):
+    with pytest.raises(InputError, match="12 bits, expected 24"):
+        MilvusIndex.current(url, name, "stamp", 24, lambda: CODES)
+
+
+@pytest.mark.parametrize(
+    ("missing", "url", "advice"),
+    [
+        ("pymilvus", "http://ann:secret@host", r"^http://host: .*'dlheir\[milvus\]'"),
+        ("milvus_lite", "index.db", "milvus-lite==2.5.1"),
+    ],
+)
+def test_missing_packages_are_named(connections, monkeypatch, missing, url, advice):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(InputError, match=advice):
+        MilvusIndex.current(url, "name", "stamp", 12, never)
+
+
+def test_pymilvus_is_imported_when_it_is_needed():
+    script = "import sys, dlheir.store.milvus; assert 'pymilvus' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
