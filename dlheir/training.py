@@ -32,6 +32,7 @@ from dlheir.models.trained import load_trained
 from dlheir.preflight import check_room, check_trainer, steps_of
 from dlheir.results import precision_table, read_results
 from dlheir.runs import RunFolder, run_id
+from dlheir.store.attacks import leakage_table
 from dlheir.task import HashingTask
 
 TRAINER_DEFAULTS = {
@@ -281,7 +282,10 @@ class RunCLI(LightningCLI):
 
     @rank_zero_only
     def _show_results(self) -> None:
-        Console().print(precision_table(read_results(self.run.results)))
+        results = read_results(self.run.results)
+        Console().print(precision_table(results))
+        if "leakage" in results:
+            Console().print(leakage_table(results["leakage"]))
         _say(f"Picture: {self.run.picture}")
 
 

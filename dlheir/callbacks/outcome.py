@@ -20,6 +20,8 @@ from dlheir.files import sha256_of_file, written_whole
 from dlheir.report.picture import Answer, Row, draw_retrieval
 from dlheir.results import versions, write_results
 from dlheir.runs import RunFolder, git_commit
+from dlheir.store.attacks import measure_leakage
+from dlheir.store.content import content_length
 from dlheir.store.simulation import Simulation
 from dlheir.task import HashingTask
 
@@ -37,6 +39,7 @@ class Outcome:
         simulation: What the encrypted store served.
         hashing_seconds: Durations of hashgen and TrapGen.
         store_kept: Whether the server's file stays in the folder.
+        leakage: Whether the results tell what leaks.
     """
 
     run: RunFolder
@@ -47,6 +50,7 @@ class Outcome:
     simulation: Simulation
     hashing_seconds: dict[str, float]
     store_kept: bool
+    leakage: bool
 
     def write_codes(self) -> None:
         """Write `codes.npz`, the database in the order in which the store ranks ties.
@@ -133,6 +137,8 @@ class Outcome:
             "versions": versions(),
             "git_commit": git_commit(),
         }
+        if self.leakage:
+            results["leakage"] = self._leakage()
         write_results(self.run.results, results)
 
     @cached_property
@@ -151,6 +157,21 @@ class Outcome:
             self._query_codes, self.queries.labels, self._codes, self.database.labels, ks=ks
         )
         return {**found, "precision": retrieval.served_precision(relevant, ks)}
+
+    def _leakage(self) -> dict[str, Any]:
+        """What the attacks find; the attacker's own pictures are the queries."""
+        sizes = [
+            content_length(name, (self.data.collection.root / name).stat().st_size)
+            for name in self.data.split.database
+        ]
+        return measure_leakage(
+            self._codes,
+            self.database.labels,
+            self._query_codes,
+            self.queries.labels,
+            sizes,
+            self.data.seed,
+        )
 
     def _timing(self, trainer: Trainer) -> dict[str, float]:
         """Seconds of training, over all sessions of a resumed run, and of each function."""

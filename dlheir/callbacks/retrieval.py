@@ -35,6 +35,8 @@ class RetrievalCallback(Callback):
         keep_store: Leave the server's file in the run's folder.
         codes: How the store protects codes from the server: `plain` (the paper), `keyed` or
             `client`; the answers are the same.
+        leakage: Attack the codes, the requests and the lengths, and report what leaks in each mode;
+            takes about half a minute for thousands of pictures.
         queries_shown: Queries in `retrieval.png`, from as many classes.
         answers_shown: Answers to each of them.
     """
@@ -44,6 +46,7 @@ class RetrievalCallback(Callback):
         ks: tuple[int, ...] = (20, 40, 60, 80, 100),
         keep_store: bool = True,
         codes: Mode = "plain",
+        leakage: bool = False,
         queries_shown: int = 6,
         answers_shown: int = 8,
     ) -> None:
@@ -56,6 +59,7 @@ class RetrievalCallback(Callback):
         self.ks = tuple(sorted(set(ks)))
         self.keep_store = keep_store
         self.codes = codes
+        self.leakage = leakage
         self.queries_shown = queries_shown
         self.answers_shown = answers_shown
         self._hashing_seconds: dict[str, float] = {}
@@ -116,7 +120,15 @@ class RetrievalCallback(Callback):
         if not self.keep_store:
             remove_store(run.store)
         outcome = Outcome(
-            run, task, data, database, queries, simulation, self._hashing_seconds, self.keep_store
+            run,
+            task,
+            data,
+            database,
+            queries,
+            simulation,
+            self._hashing_seconds,
+            self.keep_store,
+            self.leakage,
         )
         outcome.write_codes()
         outcome.draw(shown, self.answers_shown)

@@ -30,8 +30,8 @@ class Content(NamedTuple):
 def padme(length: int) -> int:
     """Return the padded length: the next that has no more significant bits than its exponent.
 
-    The padding is at most 11.1 % of the length, and less the longer it is; of a length up to L,
-    O(log log L) bits remain visible.
+    The padding is at most 11.7 % of the length, less than 6.3 % from 256 bytes on and less than
+    3.2 % from 64 KiB on; of a length up to L, O(log log L) bits remain visible.
 
     Source: Nikitin et al., Reducing Metadata Leakage from Encrypted Files and Communication with
     PURBs, PETS 2019, algorithm 1.
@@ -45,6 +45,11 @@ def padme(length: int) -> int:
     cleared_bits = exponent - exponent.bit_length()  # the low ones, zero in a padded length
     unit = 1 << cleared_bits
     return -(-length // unit) * unit
+
+
+def content_length(name: str, picture_bytes: int) -> int:
+    """Return the length of a content before padding, of a picture of so many bytes."""
+    return _FRAME_BYTES + len(name.encode()) + picture_bytes
 
 
 def encode_content(name: str, picture: bytes) -> bytes:

@@ -115,7 +115,7 @@ class Database:
         except OSError as error:
             raise StoreInputError(f"{path}: cannot be created ({error.strerror})") from error
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: cannot be created ({error})") from error
+            raise StoreError(f"{path}: cannot be created: {_explained(error)}") from error
 
     def close(self) -> None:
         """Close the file: after that the folder holds this one alone. A second call is none."""
@@ -159,9 +159,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0)
-            advice = _ADVICE.get(code, _ADVICE.get(code & 0xFF))
-            raise StoreError(f"{self.path}: {error}" + (f"; {advice}" if advice else "")) from error
+            raise StoreError(f"{self.path}: {_explained(error)}") from error
 
     @contextmanager
     def _transaction(self, kind: str) -> Iterator[None]:
@@ -192,6 +190,13 @@ class Database:
         # Whatever is committed goes into the file at once, while there is room for it: a log that
         # fills the disk can be cut off only if nothing waits in it.
         self.execute("PRAGMA wal_autocheckpoint = 1")
+
+
+def _explained(error: sqlite3.Error) -> str:
+    """Return the error in SQLite's words, and what to do about it."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    advice = _ADVICE.get(code, _ADVICE.get(code & 0xFF))
+    return f"{error}; {advice}" if advice else str(error)
 
 
 def remove_store(path: Path) -> None:

@@ -7,7 +7,7 @@ embedded engines. It needs `pip install 'dlheir[milvus]'` and a URL:
     http://USER:PASSWORD@HOST:19530       logs in; in place of it, the variable MILVUS_TOKEN may
                                           hold USER:PASSWORD or an API key and stays out of sight
     FOLDER/NAME.db                        milvus-lite 2.5.1 in a process beside this one, for
-                                          trials: pip install 'milvus-lite==2.5.1' 'setuptools<81'
+                                          trials: pip install 'milvus-lite==2.5.1' 'setuptools<82'
 
 The user needs the right to create, fill, load, search, list and drop collections. Each index is a
 collection of one binary vector (`BIN_FLAT`, `HAMMING`), named NAME and 16 random digits, and says
@@ -277,7 +277,7 @@ def _local_settings(path: str) -> dict[str, str]:
         importlib.import_module("milvus_lite")
     except ImportError:  # 2.5.1 where there is no pkg_resources, too
         raise InputError(
-            f"{path}: needs milvus-lite: pip install 'milvus-lite==2.5.1' 'setuptools<81'"
+            f"{path}: needs milvus-lite: pip install 'milvus-lite==2.5.1' 'setuptools<82'"
         ) from None
     return {"uri": path}
 

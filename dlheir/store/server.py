@@ -297,10 +297,8 @@ class CloudServer:
         Args:
             progress: called with 1 after each picture.
         """
+        yield from self._file_faults()
         try:
-            for (line,) in self._database.all("PRAGMA integrity_check"):
-                if line != "ok":
-                    yield f"{self.path}: {line.splitlines()[-1]}"
             root, leaves = self.leaves()
         except StoreError as error:
             yield str(error)
@@ -314,6 +312,15 @@ class CloudServer:
                 yield str(error)
             if progress is not None:
                 progress(1)
+
+    def _file_faults(self) -> Iterator[str]:
+        """What SQLite finds wrong with its file, which need not concern any picture."""
+        try:
+            lines = [line for (line,) in self._database.all("PRAGMA integrity_check")]
+        except StoreError as error:  # damage that ends the check itself
+            yield str(error)
+        else:
+            yield from (f"{self.path}: {line.splitlines()[-1]}" for line in lines if line != "ok")
 
     def _commit(
         self,

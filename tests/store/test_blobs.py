@@ -110,7 +110,9 @@ def test_names_leaves_out_what_is_no_blob(tmp_path):
     blobs.put(NAME, DATA)
     elsewhere = tmp_path / ("00" if NAME[:2] != "00" else "01")
     elsewhere.mkdir()
-    for stray in (tmp_path / "README", tmp_path / NAME, elsewhere / NAME, elsewhere / "x"):
+    strays = [tmp_path / "README", tmp_path / NAME, elsewhere / NAME, elsewhere / "x"]
+    strays.append(elsewhere / f"{elsewhere.name} no hash")
+    for stray in strays:
         stray.write_bytes(DATA)
     assert list(blobs.names()) == [NAME]
     assert list(FsspecBlobs(f"file://{tmp_path}").names()) == [NAME]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dlheir.errors import InputError
+from dlheir.store import envelope as envelope_module
 from dlheir.store.derivation import image_key
 from dlheir.store.envelope import OVERHEAD, envelope_tag, open_envelope, seal
 from dlheir.store.errors import EnvelopeError
@@ -96,6 +97,15 @@ def test_no_field_of_another_envelope_fits(field):
     if spliced == first:  # the fields that all envelopes share
         spliced = first[:start] + bytes(byte ^ 1 for byte in first[start:end]) + first[end:]
     does_not_open(spliced)
+
+
+@pytest.mark.parametrize("start", [b"DLHF\x02\x01", b"DLHE\x01\x01", b"DLHE\x02\x02"])
+def test_another_magic_version_or_suite_is_refused_though_authentic(start, monkeypatch):
+    monkeypatch.setattr(envelope_module, "_START", start)
+    envelope = sealed()
+    assert open_envelope(VERSIONS, STORE, ID, envelope) == b"a picture"
+    monkeypatch.undo()
+    does_not_open(envelope)
 
 
 def test_an_envelope_opens_under_its_own_store_and_id_only():

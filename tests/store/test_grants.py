@@ -110,6 +110,12 @@ def test_every_truncation_and_an_extension_is_refused():
         open_grants(USER, [GRANT + b"\0"])
 
 
+@pytest.mark.parametrize("start", [b"DLHE\x01", b"DLHG\x02"], ids=["an envelope's", "version 2"])
+def test_another_format_is_told_from_a_forgery(start):
+    with pytest.raises(GrantError, match="damaged, or of another program"):
+        open_grants(USER, [start + GRANT[5:]])
+
+
 def test_one_bad_grant_among_good_ones_is_refused():
     with pytest.raises(GrantError):
         open_grants(USER, [GRANT, GRANT[:-1] + bytes([GRANT[-1] ^ 1])])

@@ -347,3 +347,22 @@ def test_what_a_killed_process_left_is_no_hindrance(tmp_path, owner):
     file.save()
     assert mode(tmp_path / "keys") == 0o600
     assert list(tmp_path.iterdir()) == [tmp_path / "keys"]
+
+
+def test_secrets_go_into_no_file_that_somebody_else_made(tmp_path, owner, monkeypatch):
+    """In a folder that others can write to: a file, put where the temporary one will be."""
+    planted = tmp_path / f".keys.{os.getpid()}.part"
+    read_back = []
+    real_open = os.open
+
+    def open_after_another(path, flags, mode=0o777):
+        if Path(path) == planted:
+            planted.write_bytes(b"")
+            read_back.append(planted.open("rb"))
+        return real_open(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", open_after_another)
+    with pytest.raises(KeyFileError, match="File exists"):
+        KeyFile.create(tmp_path / "keys", owner)
+    with read_back[0] as file:
+        assert file.read() == b""
