@@ -1,11 +1,12 @@
 """Encrypted stores made in a moment: an owner, some pictures, and servers that lie."""
 
+import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from dlheir.store import CloudServer, DataOwner, OwnerKeys, Picture, QueryUser, new_policy
+from dlheir.store.policy import MODES
 
 BITS = 6  # so few that many pictures are at equal distance
 
@@ -81,15 +83,32 @@ def rotate_some(owner: DataOwner, pictures: int) -> None:
         owner.rotate(batch_size=pictures, progress=stop)
 
 
-def _filled(path: Path, keys: OwnerKeys, count: int, blobs: str | None = None) -> Filled:
+def through_a_rotation(store: Filled, pictures: int) -> Iterator[str]:
+    """Come to the moments before, in the middle of and after a rotation."""
+    yield "before"
+    store.keys.start_version()
+    rotate_some(store.owner, pictures)
+    yield "in the middle"
+    store.owner.rotate()
+    yield "after"
+
+
+def make_store(path: Path, keys: OwnerKeys, codes: np.ndarray, blobs: str | None = None) -> Filled:
+    """Make a store of so many pictures; close its server in the end."""
     server = CloudServer.create(path, keys.policy, DataOwner.empty_root(keys), blobs)
-    owner, pictures, codes = (
-        DataOwner(keys, server),
-        make_pictures(range(count)),
-        random_codes(0, count),
-    )
+    owner, pictures = DataOwner(keys, server), make_pictures(range(len(codes)))
     owner.upload(pictures, codes)
     return Filled(path, keys, server, owner, pictures, codes)
+
+
+def in_every_mode(folder: Path, codes: np.ndarray) -> Iterator[Filled]:
+    """Make a store in each mode, of the same pictures under the same ids."""
+    naming_key = secrets.token_bytes(32)
+    for mode in MODES:
+        keys = OwnerKeys.generate().bind(new_policy(codes.shape[1], mode))
+        store = make_store(folder / mode, replace(keys, naming_key=naming_key), codes)
+        with store.server:
+            yield store
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +119,7 @@ def _template(tmp_path_factory):
     @cache
     def template(mode: str, count: int, name: str) -> Filled:
         keys = OwnerKeys.generate().bind(new_policy(BITS, mode))
-        filled = _filled(folder / f"{mode}{count}{name}", keys, count)
+        filled = make_store(folder / f"{mode}{count}{name}", keys, random_codes(0, count))
         filled.server.close()
         return filled
 
@@ -119,13 +138,13 @@ def fill(tmp_path, _template):
         path = tmp_path / name
         if keys or blobs:
             keys = keys or OwnerKeys.generate().bind(new_policy(BITS, mode))
-            filled = _filled(path, keys, count, blobs)
+            filled = make_store(path, keys, random_codes(0, count), blobs)
         else:
             made = _template(mode, count, name)
             shutil.copy(made.path, path)
             keys, server = deepcopy(made.keys), CloudServer(path)
             owner = DataOwner(keys, server)
-            filled = Filled(path, keys, server, owner, made.pictures, made.codes)
+            filled = Filled(path, keys, server, owner, list(made.pictures), made.codes)
         opened.append(filled.server)
         return filled
 

@@ -48,7 +48,6 @@ class IVFIndex(EmbeddedIndex):
         dimension = 8 * packed.shape[1]
         index = faiss.IndexBinaryIVF(faiss.IndexBinaryFlat(dimension), dimension, lists)
         index.cp.max_points_per_centroid = _CODES_PER_LIST
-        index.cp.min_points_per_centroid = 1  # only moves the limit of a warning
         index.nprobe = min(probes, lists)
         if len(packed):  # nothing can be learnt from nothing
             index.train(packed)

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from typing import TypeVar
 
 from dlheir.store import signing
-from dlheir.store.errors import LyingServerError
+from dlheir.store.errors import LyingServerError, StoreInputError
 from dlheir.store.merkle import MerkleTree
 from dlheir.store.record import Leaf
 from dlheir.store.root import SignedRoot
@@ -67,7 +67,10 @@ def verify_leaves(
     """
     verify_root(owner_public, store_id, root)
     rows = list(leaves)
-    tree = MerkleTree(rows)
+    try:
+        tree = MerkleTree(rows)
+    except (StoreInputError, OverflowError):  # ids or numbers of another length
+        raise LyingServerError("table of codes: it holds rows that are none") from None
     # In the tree a second row of one picture takes the first one's place; in the table it is more.
     if (len(rows), len(tree), tree.root) != (root.count, root.count, root.root):
         raise LyingServerError("table of codes: it is not the one that the owner signed for")

@@ -94,6 +94,7 @@ class DataOwner:
         self._keys = keys
         self._server = server
         self._ledger: Ledger | None = None
+        self._protections: dict[int, CodeProtection] = {}
 
     @staticmethod
     def empty_root(keys: OwnerKeys) -> SignedRoot:
@@ -247,7 +248,10 @@ class DataOwner:
             yield content, protection.reveal([record.code], [picture_id])[0]
 
     def _protection(self, version: int) -> CodeProtection:
-        return CodeProtection(self._keys.policy, version, self._keys.versions[version])
+        if version not in self._protections:
+            key = self._keys.versions[version]
+            self._protections[version] = CodeProtection(self._keys.policy, version, key)
+        return self._protections[version]
 
     def _outdated_ids(self) -> list[bytes]:
         leaves = self._current_ledger().leaves

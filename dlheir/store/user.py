@@ -77,6 +77,7 @@ class QueryUser:
         self._server = server
         self.seen = seen
         self._verified: SignedRoot | None = None
+        self._protections: dict[int, CodeProtection] = {}
 
     def trapdoor(self, codes: ArrayLike) -> dict[int, NDArray[np.uint8]]:
         """Make what the server is asked with (the paper's TrapGen(Q) -> HC_q).
@@ -255,7 +256,10 @@ class QueryUser:
         return StoreError(f"{self._server.path}: was written to meanwhile; ask again")
 
     def _protection(self, version: int) -> CodeProtection:
-        return CodeProtection(self._access.policy, version, self._key(version))
+        if version not in self._protections:
+            key = self._key(version)
+            self._protections[version] = CodeProtection(self._access.policy, version, key)
+        return self._protections[version]
 
     def _key(self, version: int) -> bytes:
         if version not in self._access.versions:

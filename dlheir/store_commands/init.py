@@ -82,8 +82,8 @@ def _policy(arguments: argparse.Namespace, keys: OwnerKeys) -> Policy:
 def _create(
     folder: Path, file: KeyFile, keys: OwnerKeys, policy: Policy, blobs: str | None
 ) -> None:
-    _make(folder)
     place = _place_of_blobs(folder, blobs)
+    _make(folder)
     # Keys first: a store whose keys were lost in between could never be used.
     keys.bind(policy)
     file.save()

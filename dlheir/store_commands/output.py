@@ -27,6 +27,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
+def end_of(text: str, length: int = 80) -> str:
+    """Cut a name to its end: names of one folder differ there."""
+    return text if len(text) <= length else f"…{text[1 - length :]}"
+
+
 def _stdout() -> Console:
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)

@@ -19,7 +19,7 @@ from dlheir.report.picture import (
 )
 from dlheir.store.owner import Picture
 from dlheir.store_commands.answers import Answer
-from dlheir.store_commands.output import printable
+from dlheir.store_commands.output import end_of, printable
 
 _LINE = 10  # answers beside each other
 _QUERY = 2 * TILE + GAP
@@ -49,7 +49,7 @@ def draw_search(path: Path, query: Picture, answers: Sequence[Answer], title: st
     draw.text((_ANSWERS_LEFT, MARGIN + 28), legend, QUIET, font(12))
     draw.text((MARGIN, MARGIN + 28), "query", QUIET, font(12))
     canvas.paste(_opened_tile(query.read(), query.name, _QUERY), (MARGIN, _HEAD))
-    name = _end_of(draw, query.name, _QUERY)
+    name = _fitted(draw, query.name, _QUERY)
     draw.text((MARGIN, _HEAD + _QUERY + 3), name, INK, font(12))
     for place, answer in enumerate(answers):
         line, column = divmod(place, _LINE)
@@ -70,7 +70,7 @@ def _draw_answer(
     canvas.paste(sealed, (left, top))
     canvas.paste(opened, (left, below))
     draw.text((left, below + TILE + 3), f"{row.rank}.  d = {row.distance}", INK, font(12))
-    name = _end_of(draw, row.name, TILE)
+    name = _fitted(draw, row.name, TILE)
     draw.text((left, below + TILE + 18), name, QUIET, font(12))
 
 
@@ -85,13 +85,13 @@ def _blank(side: int, text: str) -> Image.Image:
     square = Image.new("RGB", (side, side), _EMPTY)
     draw = ImageDraw.Draw(square)
     middle = (side // 2, side // 2)
-    draw.text(middle, _end_of(draw, text, side), QUIET, font(12), anchor="mm")
+    draw.text(middle, _fitted(draw, text, side), QUIET, font(12), anchor="mm")
     return square
 
 
-def _end_of(draw: ImageDraw.ImageDraw, name: str, width: int) -> str:
-    """Cut a name to `width` pixels: names of one folder differ in their ends."""
-    text = printable(name)
+def _fitted(draw: ImageDraw.ImageDraw, name: str, width: int) -> str:
+    """Cut a name to `width` pixels."""
+    text = end_of(printable(name))
     while draw.textlength(text, font(12)) > width:
-        text = "…" + text[2:]
+        text = end_of(text, len(text) - 1)
     return text

@@ -21,7 +21,7 @@ from dlheir.store_commands.answers import (
     written_folder,
 )
 from dlheir.store_commands.arguments import add_checkpoint, add_keys, add_store, checkpoint_of
-from dlheir.store_commands.output import plain, say, show
+from dlheir.store_commands.output import end_of, plain, say, show
 from dlheir.store_commands.roles import UserAtWork, asking
 
 DESCRIPTION = """\
@@ -133,7 +133,7 @@ def _draw(path: Path, query: Picture, answers: Sequence[Answer], server: CloudSe
 def _print(place: Path, answers: Sequence[Answer]) -> None:
     table = Table("rank", "distance", "name", "file")
     for row, *_ in answers[:_PRINTED]:
-        name = plain(row.name) if row.file else "[red]damaged[/]"
+        name = plain(end_of(row.name)) if row.file else "[red]damaged[/]"
         table.add_row(str(row.rank), str(row.distance), name, plain(row.file))
     show(table)
     say(f"{place}: {len(answers)} answers, with answers.csv and search.png")

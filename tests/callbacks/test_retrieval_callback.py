@@ -20,8 +20,7 @@ from dlheir.errors import InputError
 from dlheir.files import sha256_of_file
 from dlheir.results import read_results
 from dlheir.runs import RunFolder
-from dlheir.store import CloudServer, EnvelopeError
-from dlheir.store.owner import DataOwner
+from dlheir.store import CloudServer, DataOwner, EnvelopeError, StoreInputError
 from dlheir.task import HashingTask
 
 KS = (3, 5, 40)  # 40 is more than the database holds
@@ -110,7 +109,7 @@ def test_another_order_of_rows_would_not_do(codes, results):
 
 def test_store_serves_the_same_answers_again(run, codes):
     with CloudServer(run.store) as server:
-        ids, distances = server.search(codes["query_codes"], max(KS))
+        ids, distances, _ = server.search({1: codes["query_codes"]}, max(KS))
         assert [i.hex() for i in server.picture_ids] == codes["database_ids"].tolist()
     rows, expected = retrieval.search(codes["query_codes"], codes["database_codes"], max(KS))
     np.testing.assert_array_equal(distances, expected)
@@ -171,11 +170,28 @@ def test_store_is_removed_when_it_is_not_to_be_kept(run_with, codes):
         np.testing.assert_array_equal(again["database_ids"], codes["database_ids"])
 
 
-def test_failed_upload_leaves_no_store(run_with, monkeypatch, tmp_path_factory):
+@pytest.mark.parametrize("mode", ["keyed", "client"])
+def test_results_do_not_depend_on_how_codes_are_protected(run_with, codes, results, mode):
+    run = run_with(codes=mode)
+    with np.load(run.codes) as again:
+        for name in ("database_ids", "database_codes", "query_codes"):
+            np.testing.assert_array_equal(again[name], codes[name])
+    again = read_results(run.results)
+    assert again["precision"] == results["precision"]
+    assert again["store"] == results["store"]
+    with CloudServer(run.store) as server:
+        assert server.policy.mode == mode
+        _, leaves = server.leaves()
+    stored = np.array([list(leaf.code) for leaf in leaves], dtype=np.uint8)
+    plain = retrieval.pack(codes["database_codes"])
+    assert stored.shape[1] > plain.shape[1] if mode == "client" else (stored != plain).any()
+
+
+def test_failed_upload_leaves_no_store(run_with, monkeypatch):
     folders = []
 
-    def fail(owner, server, *arguments, **options):
-        folders.append(server.path)
+    def fail(owner, *arguments, **options):
+        folders.append(owner._server.path)
         raise EnvelopeError("as on a full disk")
 
     monkeypatch.setattr(DataOwner, "upload", fail)

@@ -220,7 +220,8 @@ def refuse(request, total):
         total.update(refused)
         print(
             f"\n{request.node.name}: {refused.total():,} changes refused {dict(refused)}, "
-            f"{taken.total():,} valid in themselves; slowest {1000 * slowest[0]:.1f} ms ({slowest[1]}), "
+            f"{taken.total():,} valid in themselves; "
+            f"slowest {1000 * slowest[0]:.1f} ms ({slowest[1]}), "
             f"most memory {largest[0]:,} bytes ({largest[1]})"
         )
 

@@ -5,11 +5,11 @@ import multiprocessing
 import os
 import secrets
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-from dlheir.store import blobs as blobs_module
 from dlheir.store.blobs import FolderBlobs, FsspecBlobs, blob_name, open_blobs
 from dlheir.store.errors import StoreError, StoreInputError
 
@@ -250,13 +250,10 @@ def test_an_unknown_protocol_is_refused_without_showing_the_password():
     assert "secret" not in str(error.value)
 
 
-def test_without_fsspec_the_message_says_what_to_install(monkeypatch):
-    def missing(name):
-        raise ImportError(name)
-
-    monkeypatch.setattr(blobs_module.importlib, "import_module", missing)
-    with pytest.raises(StoreInputError, match="pip install fsspec"):
-        open_blobs("memory://somewhere")
+def test_without_its_package_a_protocol_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(StoreInputError, match=r"s3://: cannot be opened \(Install s3fs"):
+        open_blobs("s3://bucket/folder")
 
 
 class Failing:

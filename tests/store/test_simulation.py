@@ -4,36 +4,37 @@ import numpy as np
 import pytest
 
 from dlheir import retrieval
-from dlheir.store import CloudServer, EnvelopeError
-from dlheir.store.owner import DataOwner
+from dlheir.store import CloudServer, DataOwner, EnvelopeError, Picture
 from dlheir.store.simulation import simulate
 
 COUNT, QUERIES, BITS, K = 40, 6, 6, 9  # so few bits that many pictures tie
 RANDOM = np.random.default_rng(0)
 CODES = RANDOM.integers(0, 2, (COUNT, BITS), dtype=np.uint8)
 QUERY_CODES = RANDOM.integers(0, 2, (QUERIES, BITS), dtype=np.uint8)
+ALL_MODES = pytest.mark.parametrize("mode", ["plain", "keyed", "client"])
 
 
 @pytest.fixture
-def files(tmp_path):
+def pictures(tmp_path):
     """Files of different lengths; the store does not look into pictures."""
     paths = [tmp_path / f"{i}.jpg" for i in range(COUNT)]
     for i, path in enumerate(paths):
         path.write_bytes(f"picture {i}".encode() * (i + 1))
-    return paths
+    return [Picture(path.name, path) for path in paths]
 
 
 @pytest.fixture
-def play(tmp_path, files):
+def play(tmp_path, pictures):
     def play(store="store.sqlite", **changes):
-        settings = {"k": K, "seed": 0} | changes
-        return simulate(tmp_path / store, files, CODES, QUERY_CODES, **settings)
+        settings = {"mode": "plain", "k": K, "seed": 0} | changes
+        return simulate(tmp_path / store, pictures, CODES, QUERY_CODES, **settings)
 
     return play
 
 
-def test_answers_are_those_of_a_search_in_the_order_of_ids(play):
-    found = play()
+@ALL_MODES
+def test_answers_are_those_of_a_search_in_the_order_of_ids(play, mode):
+    found = play(mode=mode)
     order = found.ranking_order
     ids = [found.picture_ids[row] for row in order]
     assert ids == sorted(found.picture_ids)
@@ -42,13 +43,15 @@ def test_answers_are_those_of_a_search_in_the_order_of_ids(play):
     np.testing.assert_array_equal(found.distances, distances)
 
 
-def test_everything_is_uploaded_and_what_was_served_is_opened(play, files, tmp_path):
-    found = play()
+@ALL_MODES
+def test_everything_is_uploaded_and_what_was_served_is_opened(play, pictures, tmp_path, mode):
+    found = play(mode=mode)
     assert found.opened == len(np.unique(found.answers))
-    assert found.plain_bytes == sum(path.stat().st_size for path in files)
+    assert found.plain_bytes == sum(picture.source.stat().st_size for picture in pictures)
     with CloudServer(tmp_path / "store.sqlite") as server:
+        assert server.policy.mode == mode
         assert server.picture_ids == sorted(found.picture_ids)
-        envelopes = list(server.get(found.picture_ids))
+        envelopes = [served.record.envelope for served in server.get(found.picture_ids)]
     assert found.sealed_bytes == sum(map(len, envelopes))
 
 
@@ -58,24 +61,26 @@ def test_each_function_is_timed(play):
     assert all(value >= 0 for value in seconds.values())
 
 
-def test_seed_decides_ids_and_order_of_uploads_but_no_envelope(play, tmp_path):
+def test_seed_decides_ids_and_order_of_ties_but_no_envelope(play, tmp_path):
     runs = [play(f"{name}.sqlite", seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
     assert runs[0].picture_ids == runs[1].picture_ids != runs[2].picture_ids
     np.testing.assert_array_equal(runs[0].answers, runs[1].answers)
     sealed = []
     for name in "ab":
         with CloudServer(tmp_path / f"{name}.sqlite") as server:
-            sealed.append(next(server.get(runs[0].picture_ids)))
-    assert sealed[0] != sealed[1]
+            (served,) = server.get(runs[0].picture_ids[:1])
+            sealed.append(served.record.envelope)
+    assert sealed[0][10:] != sealed[1][10:]
 
 
-def test_shown_holds_the_first_answers_asked_for(play, files, tmp_path):
+def test_shown_holds_the_first_answers_asked_for(play, pictures, tmp_path):
     found = play(shown=[1, 4], answers_shown=3)
     assert found.shown.keys() == set(found.answers[[1, 4], :3].flat)
     with CloudServer(tmp_path / "store.sqlite") as server:
         for row, shown in found.shown.items():
-            assert shown.plain == files[row].read_bytes()
-            assert shown.envelope == next(server.get([found.picture_ids[row]]))
+            (served,) = server.get([found.picture_ids[row]])
+            assert shown.plain == pictures[row].source.read_bytes()
+            assert shown.envelope == served.record.envelope
             assert shown.plain not in shown.envelope
     assert play("none.sqlite").shown == {}
 
@@ -86,13 +91,13 @@ def test_more_answers_than_pictures(play):
     assert found.opened == COUNT
 
 
-def test_picture_that_changes_after_sealing_is_noticed(play, files, monkeypatch):
+def test_picture_that_changes_after_sealing_is_noticed(play, pictures, monkeypatch):
     upload = DataOwner.upload
 
     def upload_and_change(*arguments, **options):
         done = upload(*arguments, **options)
-        for path in files:
-            path.write_bytes(path.read_bytes() + b"!")
+        for picture in pictures:
+            picture.source.write_bytes(picture.source.read_bytes() + b"!")
         return done
 
     monkeypatch.setattr(DataOwner, "upload", upload_and_change)

@@ -1,11 +1,9 @@
 """Key files: passphrases, and where keys must not lie."""
 
-import fcntl
 import os
 import stat
 import subprocess
 import sys
-import termios
 
 import pytest
 from command_line import clean_environment
@@ -65,8 +63,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             cwd=home,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            start_new_session=True,  # away from the terminal that the tests run in
         )
         os.close(theirs)
         self.shown = b""

@@ -1,0 +1,185 @@
+"""A store whose writer is killed at random moments, a thousand times, and goes on each time."""
+
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count, cycle, product
+
+import numpy as np
+import pytest
+import store_writer
+from command_line import PATIENCE
+from killed_store import KINDS, KilledStore
+
+from dlheir.store.policy import MODES
+
+pytestmark = pytest.mark.soak
+KILLS = 1000
+AT_LEAST = 30  # in each kind of work
+MOST_KILLS_A_JOB = 4
+
+
+def test_no_kill_loses_a_picture_or_leaves_half_a_batch(tmp_path, request, writer):
+    option = request.config.getoption
+    kills = math.ceil(KILLS * option("--soak-share"))
+    draw = np.random.default_rng(option("--soak-seed"))
+    settings = zip(cycle([12, 48]), product(MODES, [None, "blobs"], [False, True]), strict=False)
+    stores = [
+        KilledStore.create(tmp_path / f"{number}", mode, bits, blobs, network)
+        for number, (bits, (mode, blobs, network)) in enumerate(settings)
+    ]
+    aim, jobs = Aim(draw), 0
+    for number, store in zip(count(), cycle(stores), strict=False):
+        for kind in KINDS:
+            job = store.job(kind, number)
+            for _ in range(min(draw.integers(1, MOST_KILLS_A_JOB + 1), kills - aim.kills)):
+                outcome = writer.run(job, aim.moment(kind, store.outside))
+                if not outcome.killed:  # the moment did not come
+                    break
+                aim.hit(kind, outcome)
+                store.check_after_kill(job, outcome.said, tmp_path)
+            outcome = writer.run(job)
+            assert outcome.code == 0, outcome.said
+            aim.learn(kind, store.outside, outcome)
+            store.check_after_end(job, tmp_path)
+            jobs += 1
+        if aim.kills == kills:
+            break
+    print(f"\n{kills} kills, {jobs} jobs brought to their end\n{aim}")
+    share = min(1, option("--soak-share"))
+    assert all(aim.hits_in(kind) >= math.floor(AT_LEAST * share) for kind in KINDS)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill.
+
+    Attributes:
+        step: In this step,
+        times: when it has begun for so many times,
+        delay: so many seconds later.
+    """
+
+    step: str
+    times: int
+    delay: float
+
+
+@dataclass
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        steps: In the order in which they began, each with the time.
+        end: When the process had ended.
+        code: Its exit code.
+    """
+
+    steps: list[tuple[str, float]]
+    end: float
+    code: int
+
+    @property
+    def said(self) -> list[str]:
+        return [step for step, _ in self.steps]
+
+    @property
+    def killed(self) -> bool:
+        return self.code == -signal.SIGKILL
+
+
+class Aim:
+    """Draws moments so that every step of every kind of work gets its share of kills."""
+
+    def __init__(self, draw):
+        self._draw = draw
+        self._hits = Counter()
+        self._durations = {}
+
+    @property
+    def kills(self) -> int:
+        return self._hits.total()
+
+    def hits_in(self, kind) -> int:
+        return sum(hits for (of_kind, _), hits in self._hits.items() if of_kind == kind)
+
+    def learn(self, kind, outside, outcome):
+        """Note how long each step takes, each time that it comes."""
+        durations = {}
+        ends = [begun for _, begun in outcome.steps[1:]] + [outcome.end]
+        for (step, begun), end in zip(outcome.steps, ends, strict=True):
+            durations.setdefault(step, []).append(end - begun)
+        if "acknowledged" in durations:  # or there was nothing left to do
+            self._durations[kind, outside] = durations
+
+    def moment(self, kind, outside) -> Moment:
+        """Somewhere in the step that was hit the fewest times so far."""
+        durations = self._durations.get((kind, outside), {"opening": [0.03]})
+        fewest = min(self._hits[kind, step] for step in durations)
+        candidates = [step for step in durations if self._hits[kind, step] == fewest]
+        step = candidates[self._draw.integers(len(candidates))]
+        times = self._draw.integers(len(durations[step]))
+        return Moment(step, times + 1, self._draw.uniform(0, durations[step][times]))
+
+    def hit(self, kind, outcome):
+        self._hits[kind, outcome.said[-1]] += 1
+
+    def __str__(self):
+        rows = sorted(self._hits.items(), key=lambda row: KINDS.index(row[0][0]))
+        return "\n".join(f"{kind:8}{step:18}{hits:4}" for (kind, step), hits in rows)
+
+
+class Writer:
+    """The program that is killed."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, store_writer.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._lines = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def run(self, job, moment=None) -> Outcome:
+        """Have a job done, and kill it at a moment."""
+        print(json.dumps(job), file=self.process.stdin, flush=True)
+        process, steps = None, []
+        while True:
+            line, at = self._lines.get(timeout=PATIENCE)
+            word, _, number = line.partition(" ")
+            if word == "started":
+                process = int(number)
+            elif word == "ended":
+                return Outcome(steps, at, int(number))
+            else:
+                steps.append((line, at))
+                if moment and (line, moment.times) == (
+                    moment.step,
+                    sum(step == line for step, _ in steps),
+                ):
+                    time.sleep(moment.delay)
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+
+    def _read(self):
+        for line in self.process.stdout:
+            self._lines.put((line.rstrip("\n"), time.monotonic()))
+
+
+@pytest.fixture
+def writer():
+    writer = Writer()
+    yield writer
+    writer.process.stdin.close()
+    writer.process.wait(PATIENCE)
