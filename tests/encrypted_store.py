@@ -8,6 +8,7 @@ from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from dlheir.store import CloudServer, DataOwner, OwnerKeys, Picture, QueryUser, 
 from dlheir.store.policy import MODES
 
 BITS = 6  # so few that many pictures are at equal distance
+ALL_MODES = pytest.mark.parametrize("mode", MODES)
+SERVER_SEARCHES = pytest.mark.parametrize("mode", ["plain", "keyed"])  # in `client` users do
 
 
 @dataclass
@@ -119,6 +122,7 @@ def _template(tmp_path_factory):
     @cache
     def template(mode: str, count: int, name: str) -> Filled:
         keys = OwnerKeys.generate().bind(new_policy(BITS, mode))
+        keys.naming_key = sha256(name.encode()).digest()  # the same neighbours in each run
         filled = make_store(folder / f"{mode}{count}{name}", keys, random_codes(0, count))
         filled.server.close()
         return filled

@@ -1,30 +1,21 @@
 """The index on a Milvus server, for stores that one machine does not search fast enough.
 
 The server holds the protected codes and their rows, nothing else; the answers are those of the
-embedded engines. It needs `pip install 'dlheir[milvus]'` and a URL:
+embedded engines. `dlheir.store.milvus_client` says which URLs there are.
 
-    http://HOST:19530/DATABASE            a cluster or standalone server; https:// with TLS
-    http://USER:PASSWORD@HOST:19530       logs in; in place of it, the variable MILVUS_TOKEN may
-                                          hold USER:PASSWORD or an API key and stays out of sight
-    FOLDER/NAME.db                        milvus-lite 2.5.1 in a process beside this one, for
-                                          trials: pip install 'milvus-lite==2.5.1' 'setuptools<82'
-
-The user needs the right to create, fill, load, search, list and drop collections. Each index is a
-collection of one binary vector (`BIN_FLAT`, `HAMMING`), named NAME and 16 random digits, and says
-in its description what it holds; it can be dropped at any time and is uploaded again when needed.
-The tests run against a real cluster when DLHEIR_MILVUS_URL names one.
+With a real cluster: `pip install 'dlheir[milvus]'`; a user with the right to create, fill, load,
+search, list and drop collections; the URL in place of an engine's name. An index is a collection of
+one binary vector (`BIN_FLAT`, `HAMMING`), called NAME and 16 random digits, that says in its
+description what it holds. It is a cache: it can be dropped at any time, and is uploaded again when
+it is needed. The tests run against a cluster when the variable DLHEIR_MILVUS_URL names one.
 """
 
 import importlib
 import json
-import logging
-import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple, Self
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +24,7 @@ from dlheir.errors import InputError
 from dlheir.retrieval import Index, check_codes, pack, packed_bytes
 from dlheir.retrieval.index import Answers
 from dlheir.store.errors import StoreError
+from dlheir.store.milvus_client import connect, one_line_errors, without_credentials
 
 MAX_RESULTS = 16_384  # Milvus's default of quotaAndLimits.limits.topK
 _UPLOADED_AT_ONCE = 2**20  # bytes; a server takes 64 MB
@@ -94,7 +86,7 @@ class MilvusIndex(Index):
         older collections of the name are dropped after it; a search in one of them then fails.
 
         Args:
-            url: see the module.
+            url: see `dlheir.store.milvus_client`.
             name: what the collections' names begin with: letters, digits and underscores.
             stamp: names the state of the codes, such as sequence number and root hash; a
                 collection is only used under the stamp that it was uploaded with.
@@ -109,9 +101,9 @@ class MilvusIndex(Index):
         """
         if not re.fullmatch(r"[A-Za-z_]\w{0,200}", name, re.ASCII):
             raise InputError(f"{name!r}: no name of a collection; use letters, digits and _")
-        where = _without_credentials(url)
-        client = _connect(url, where)
-        with _errors(where):
+        where = without_credentials(url)
+        client = connect(url)
+        with one_line_errors(where):
             found = _collections(client, name)
             for collection, contents in found.items():
                 if contents[:2] == (stamp, bits) and _count(client, collection) == contents.rows:
@@ -119,7 +111,7 @@ class MilvusIndex(Index):
             codes = check_codes(load(), bits=bits)
             contents = _Contents(stamp, bits, len(codes))
             collection = f"{name}_{secrets.token_hex(8)}"
-        with _errors(f"{where}: {collection}"):
+        with one_line_errors(f"{where}: {collection}"):
             _upload(client, collection, contents, codes, progress)
             if _count(client, collection) != len(codes):
                 raise StoreError(f"{where}: {collection}: not whole after its upload; try again")
@@ -162,7 +154,7 @@ class MilvusIndex(Index):
         at_once = min(_QUERIES_AT_ONCE, max(1, _FETCHED_AT_ONCE // limit))
         for start in range(0, len(queries), at_once):
             data = [query.tobytes() for query in queries[start : start + at_once]]
-            with _errors(self._where):
+            with one_line_errors(self._where):
                 replies = self._client.search(self.collection, data=data, limit=limit)
             for hits in replies:
                 if len(hits) != limit:
@@ -179,6 +171,26 @@ class MilvusIndex(Index):
         )
 
 
+def drop_indexes(url: str, prefix: str, keep: Collection[str] = ()) -> None:
+    """Drop what was uploaded under names that are not used any more, as of old key versions.
+
+    Args:
+        url: see `dlheir.store.milvus_client`.
+        prefix: what the names begin with, such as what is common to those of one store.
+        keep: collections that stay: `MilvusIndex.collection`.
+
+    Raises:
+        InputError: on a URL that is none, or without pymilvus.
+        StoreError: when the server cannot be reached or refuses.
+    """
+    where = without_credentials(url)
+    client = connect(url)
+    with one_line_errors(where):
+        for collection in _collections(client, rf"{re.escape(prefix)}\w*").keys() - set(keep):
+            client.drop_collection(collection)
+    client.close()
+
+
 def _first(hits: Answers, width: int, complete: bool) -> Answers | None:
     """Put hits in order and return the first; null where ties of the last may be missing."""
     rows, distances = hits
@@ -189,11 +201,11 @@ def _first(hits: Answers, width: int, complete: bool) -> Answers | None:
     return rows[:width], distances[:width]
 
 
-def _collections(client: Any, name: str) -> dict[str, _Contents]:
-    """Return the collections that were uploaded under a name, whole or not."""
+def _collections(client: Any, names: str) -> dict[str, _Contents]:
+    """Return the collections that were uploaded under names of a pattern, whole or not."""
     found = {}
     for collection in client.list_collections():
-        if re.fullmatch(rf"{name}_[0-9a-f]{{16}}", collection):
+        if re.fullmatch(rf"{names}_[0-9a-f]{{16}}", collection):
             contents = _Contents.read(client.describe_collection(collection)["description"])
             if contents is not None:
                 found[collection] = contents
@@ -236,68 +248,3 @@ def _upload(
         )
         if progress:
             progress(len(batch))
-    client.flush(collection)
-
-
-def _connect(url: str, where: str) -> Any:
-    """Return pymilvus's client.
-
-    Raises:
-        InputError: on a URL that is none, or where a package is missing.
-        StoreError: when the server cannot be reached.
-    """
-    try:
-        pymilvus = importlib.import_module("pymilvus")
-    except ImportError:
-        raise InputError(f"{where}: needs pymilvus: pip install 'dlheir[milvus]'") from None
-    # It logs each failed call with its traceback, beside the error that says the same in a line.
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    if "://" not in url:
-        settings = _local_settings(url)
-    else:
-        parts = urlsplit(url)
-        credentials = [unquote(part) for part in (parts.username, parts.password) if part]
-        settings = {
-            "uri": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
-            "token": ":".join(credentials) or os.environ.get("MILVUS_TOKEN", ""),
-            "db_name": parts.path.strip("/"),
-        }
-    with _errors(where):
-        return pymilvus.MilvusClient(**settings)
-
-
-def _local_settings(path: str) -> dict[str, str]:
-    """Check what pymilvus would not say in a line about a file and milvus-lite."""
-    if not re.fullmatch(r"(.*/)?[\w.-]{1,33}\.db", path, re.ASCII):
-        raise InputError(
-            f"{path}: no Milvus server; give http://HOST:19530, or a file name of at most 36 "
-            "letters, digits, _, - and . that ends in .db"
-        )
-    try:
-        importlib.import_module("milvus_lite")
-    except ImportError:  # 2.5.1 where there is no pkg_resources, too
-        raise InputError(
-            f"{path}: needs milvus-lite: pip install 'milvus-lite==2.5.1' 'setuptools<82'"
-        ) from None
-    return {"uri": path}
-
-
-def _without_credentials(url: str) -> str:
-    """Return the URL as messages may show it."""
-    scheme, separator, rest = url.rpartition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
-
-
-@contextmanager
-def _errors(where: str) -> Iterator[None]:
-    """Turn what pymilvus raises, and lets through, into one line."""
-    pymilvus, grpc = importlib.import_module("pymilvus"), importlib.import_module("grpc")
-    try:
-        yield
-    except pymilvus.MilvusException as error:
-        advice = ""
-        if error.code == pymilvus.exceptions.ErrorCode.COLLECTION_NOT_FOUND:
-            advice = "; another upload has replaced it, open the index again"
-        raise StoreError(f"{where}: {error.message}{advice}") from error
-    except grpc.RpcError as error:
-        raise StoreError(f"{where}: {error.code().name} {error.details()}") from error

@@ -14,7 +14,7 @@ from dlheir.errors import InputError
 from dlheir.retrieval import check_codes
 from dlheir.store.content import encode_content
 from dlheir.store.envelope import envelope_tag, open_envelope, seal
-from dlheir.store.errors import LyingServerError, StoreInputError
+from dlheir.store.errors import ConflictError, LyingServerError, StoreInputError
 from dlheir.store.grants import make_grant
 from dlheir.store.keys import OwnerKeys
 from dlheir.store.ledger import Ledger
@@ -200,6 +200,7 @@ class DataOwner:
 
         Raises:
             EnvelopeError: on a picture that does not open; the earlier batches stand.
+            ConflictError: when somebody else has written meanwhile; the same call goes on.
         """
         for recipient in self._keys.users.values():
             self.grant(recipient)
@@ -236,10 +237,16 @@ class DataOwner:
 
     def _opened(self, ids: Sequence[bytes]) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
         """Content and code of pictures; each is the one that the owner signed for."""
-        leaves = self._current_ledger().leaves
+        ledger = self._current_ledger()
         for picture_id, served in one_each(ids, self._server.get(ids)):
             record = served.record
-            if record.leaf != leaves[picture_id]:
+            if served.root.sequence > ledger.sequence:
+                self._ledger = None
+                raise ConflictError(
+                    f"{self._server.path}: has been written to since it was read (commit "
+                    f"{ledger.sequence}); start again"
+                )
+            if record.leaf != ledger.leaves[picture_id]:
                 raise LyingServerError(f"picture {picture_id.hex()} is not the one uploaded")
             content = open_envelope(
                 self._keys.versions, self._keys.policy.store_id, picture_id, record.envelope

@@ -6,13 +6,11 @@ it is told it stores; whether it tells the truth, its users find out by the owne
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from dlheir.errors import InputError
 from dlheir.retrieval import check_codes
@@ -20,45 +18,16 @@ from dlheir.store.blobs import Blobs, open_blobs
 from dlheir.store.database import Database
 from dlheir.store.errors import ConflictError, StoreError, StoreInputError
 from dlheir.store.merkle import MerkleTree
+from dlheir.store.picture_table import PictureTable
 from dlheir.store.policy import Policy
 from dlheir.store.ranking import Ranking
 from dlheir.store.ranking_cache import load_ranking, save_ranking
-from dlheir.store.record import HASH_BYTES, MAC_BYTES, PICTURE_ID_BYTES, Leaf, Record
+from dlheir.store.record import Leaf, Record
+from dlheir.store.replies import Found, Proven, Served
 from dlheir.store.root import SignedRoot
 
 _PICTURES_AT_ONCE = 32  # read in one snapshot, and held in memory
 _T = TypeVar("_T")
-
-
-class Found(NamedTuple):
-    """What a search found.
-
-    Attributes:
-        ids: (Q, min(k, N)) picture ids, an object array of bytes: numpy's own bytes type drops
-            trailing zeros.
-        distances: (Q, min(k, N)) int32, in bits.
-        root: what the owner had signed at that moment.
-    """
-
-    ids: NDArray[np.object_]
-    distances: NDArray[np.int32]
-    root: SignedRoot
-
-
-class Proven(NamedTuple):
-    """A picture's row with what ties it to the signed root of the same moment."""
-
-    leaf: Leaf
-    proof: tuple[bytes, ...]
-    root: SignedRoot
-
-
-class Served(NamedTuple):
-    """A picture as it is handed out."""
-
-    record: Record
-    proof: tuple[bytes, ...]
-    root: SignedRoot
 
 
 class CloudServer:
@@ -90,9 +59,9 @@ class CloudServer:
         self._database = Database(self.path)
         try:
             self.policy = self._decoded("policy", Policy.decode)
-            self._code_bytes = self.policy.stored_code_bytes
             (self.blobs_at,) = self._database.one("SELECT CAST(blobs AS TEXT) FROM store")
             self._blobs = _open_blobs(self.path, self.blobs_at)
+            self._pictures = PictureTable(self._database, self.policy, self._blobs)
         except BaseException:
             self.close()
             raise
@@ -174,32 +143,17 @@ class CloudServer:
             ConflictError: when somebody else has written meanwhile.
             StoreError: when the disk is full or cannot be written.
         """
-
-        def insert() -> None:
-            for record in records:
-                if self._leaf(record.picture_id) is not None:
-                    raise StoreInputError(
-                        f"{self.path}: holds picture {record.picture_id.hex()} already"
-                    )
-                self._insert(record)
-
-        self._commit(root, insert, put=records)
+        self._commit(root, put=records)
 
     def replace(self, records: Sequence[Record], root: SignedRoot) -> None:
         """Exchange pictures for the same ones under another key, all or none; errors as `put`."""
-        replaced = [self._stored_leaf(record.picture_id) for record in records]
-
-        def exchange() -> None:
-            self._delete(replaced)
-            for record in records:
-                self._insert(record)
-
-        self._commit(root, exchange, put=records, drop=replaced)
+        replaced = [self._pictures.leaf(record.picture_id) for record in records]
+        self._commit(root, drop=replaced, put=records)
 
     def remove(self, picture_ids: Sequence[bytes], root: SignedRoot) -> None:
         """Forget pictures, all or none; errors as `put`."""
-        removed = [self._stored_leaf(picture_id) for picture_id in picture_ids]
-        self._commit(root, lambda: self._delete(removed), drop=removed)
+        removed = [self._pictures.leaf(picture_id) for picture_id in picture_ids]
+        self._commit(root, drop=removed)
 
     def search(self, trapdoors: Mapping[int, ArrayLike], k: int) -> Found:
         """Find the k pictures nearest to each trapdoor (the paper's Search(HC, HC_q) -> R).
@@ -259,7 +213,7 @@ class CloudServer:
     def leaves(self) -> tuple[SignedRoot, list[Leaf]]:
         """Return the whole table of codes and hashes, in the order of ids, and its root."""
         with self._database.snapshot():
-            return self.root, self._table()
+            return self.root, self._pictures.all()
 
     def put_grant(self, recipient: bytes, key_version: int, grant: bytes) -> None:
         """Keep a grant until its user asks for it."""
@@ -307,7 +261,7 @@ class CloudServer:
             yield f"{self.path}: codes and hashes do not agree with the signed root"
         for leaf in leaves:
             try:
-                self._envelope(leaf)
+                self._pictures.envelope(leaf)
             except StoreError as error:
                 yield str(error)
             if progress is not None:
@@ -323,15 +277,11 @@ class CloudServer:
             yield from (f"{self.path}: {line.splitlines()[-1]}" for line in lines if line != "ok")
 
     def _commit(
-        self,
-        root: SignedRoot,
-        write: Callable[[], None],
-        put: Sequence[Record] = (),
-        drop: Sequence[Leaf] = (),
+        self, root: SignedRoot, drop: Sequence[Leaf] = (), put: Sequence[Record] = ()
     ) -> None:
         """Write rows and root in one transaction: blobs before it ends, their removal after."""
         for record in put:
-            self._check(record)
+            self._pictures.check(record)
         kept = {record.leaf.envelope_hash for record in put}
         written: list[str] = []
         try:
@@ -342,7 +292,8 @@ class CloudServer:
                         f"{self.path}: has been written to since it was read (commit "
                         f"{held.sequence}); start again"
                     )
-                write()
+                self._pictures.delete(drop)
+                self._pictures.insert(put)
                 if self._blobs is not None:
                     for record in put:
                         written.append(record.leaf.envelope_hash.hex())
@@ -370,30 +321,9 @@ class CloudServer:
             for name in names:
                 self._blobs.remove(name)
 
-    def _check(self, record: Record) -> None:
-        lengths = (len(record.picture_id), len(record.code), len(record.mac))
-        expected = (PICTURE_ID_BYTES, self._code_bytes, MAC_BYTES)
-        if lengths != expected:
-            raise StoreInputError(
-                f"{self.path}: picture id, code and MAC of {lengths} bytes, expected {expected} "
-                f"for {self.policy.bits} bits in mode {self.policy.mode}"
-            )
-
-    def _insert(self, record: Record) -> None:
-        self._database.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", record.leaf)
-        if self._blobs is None:
-            values = (record.picture_id, record.envelope)
-            self._database.execute("INSERT INTO envelopes VALUES (?, ?)", values)
-
-    def _delete(self, leaves: Sequence[Leaf]) -> None:
-        for leaf in leaves:
-            values = (leaf.picture_id,)
-            self._database.execute("DELETE FROM pictures WHERE picture_id = ?", values)
-            self._database.execute("DELETE FROM envelopes WHERE picture_id = ?", values)
-
     def _prove(self, picture_ids: Sequence[bytes]) -> list[Proven]:
         root, tree = self.root, self._current_tree()
-        leaves = [self._stored_leaf(picture_id) for picture_id in picture_ids]
+        leaves = [self._pictures.leaf(picture_id) for picture_id in picture_ids]
         return [Proven(leaf, tree.prove(leaf.picture_id), root) for leaf in leaves]
 
     def _get(self, picture_ids: Sequence[bytes]) -> tuple[list[Served], StoreError | None]:
@@ -404,7 +334,9 @@ class CloudServer:
             try:
                 for picture_id in picture_ids:
                     ((leaf, proof, root),) = self._prove([picture_id])
-                    served.append(Served(Record(*leaf[:4], self._envelope(leaf)), proof, root))
+                    served.append(
+                        Served(Record(*leaf[:4], self._pictures.envelope(leaf)), proof, root)
+                    )
                 return served, None
             except StoreError as error:
                 failure = error
@@ -412,49 +344,10 @@ class CloudServer:
             return self._get(picture_ids)
         return served, failure
 
-    def _envelope(self, leaf: Leaf) -> bytes:
-        """Read a sealed picture and hold it to its hash."""
-        name = f"picture {leaf.picture_id.hex()}"
-        try:
-            if self._blobs is not None:
-                return self._blobs.get(leaf.envelope_hash.hex())
-            row = self._database.one(
-                "SELECT envelope FROM envelopes WHERE picture_id = ?", (leaf.picture_id,)
-            )
-        except StoreError as error:
-            raise StoreError(f"{name}: {error}") from error
-        envelope = row[0] if row else None
-        if not isinstance(envelope, bytes) or sha256(envelope).digest() != leaf.envelope_hash:
-            raise StoreError(f"{self.path}: {name} is damaged; add it again")
-        return envelope
-
-    def _leaf(self, picture_id: bytes) -> Leaf | None:
-        row = self._database.one(f"{_LEAF} WHERE picture_id = ?", (picture_id,))
-        return None if row is None else self._undamaged(row)
-
-    def _table(self) -> list[Leaf]:
-        """Return all leaves in the order of ids."""
-        return [self._undamaged(row) for row in self._database.all(f"{_LEAF} ORDER BY picture_id")]
-
-    def _undamaged(self, row: tuple[Any, ...]) -> Leaf:
-        """Refuse what damage makes of a row; SQLite itself checks neither types nor lengths."""
-        picture_id, version, *others = row
-        lengths = [len(f) if isinstance(f, bytes) else None for f in (picture_id, *others)]
-        expected = [PICTURE_ID_BYTES, self._code_bytes, MAC_BYTES, HASH_BYTES]
-        if lengths != expected or not isinstance(version, int) or not 1 <= version < 2**32:
-            raise StoreError(f"{self.path}: its table of codes is damaged; bring back a copy")
-        return Leaf(*row)
-
-    def _stored_leaf(self, picture_id: bytes) -> Leaf:
-        leaf = self._leaf(picture_id)
-        if leaf is None:
-            raise StoreInputError(f"{self.path}: holds no picture {bytes(picture_id).hex()}")
-        return leaf
-
     def _current_tree(self) -> MerkleTree:
         root = self.root
         if self._tree is None or self._tree[0] != root.sequence:
-            self._tree = root.sequence, MerkleTree(self._table())
+            self._tree = root.sequence, MerkleTree(self._pictures.all())
         return self._tree[1]
 
     def _current_ranking(self) -> tuple[SignedRoot, Ranking]:
@@ -469,10 +362,9 @@ class CloudServer:
         """Read the index from its file, or build it and leave it there."""
         stamp = {"root": root.encode().hex(), "sequence": root.sequence, "engine": self._engine}
         bits = self.policy.bits
-        ranking = load_ranking(self._cache, stamp, bits) if self._cache else None
-        if ranking is not None:
+        if self._cache and (ranking := load_ranking(self._cache, stamp, bits)):
             return ranking
-        rows = [leaf[:3] for leaf in self._table()]
+        rows = [leaf[:3] for leaf in self._pictures.all()]
         ranking = Ranking.build(root.sequence, rows, bits, self._engine)
         if self._cache:
             save_ranking(self._cache, ranking, stamp)
@@ -491,6 +383,3 @@ def _open_blobs(path: Path, location: str | None) -> Blobs | None:
     if location is None:
         return None
     return open_blobs(location if "://" in location else str(path.parent / location))
-
-
-_LEAF = "SELECT picture_id, key_version, code, mac, envelope_hash FROM pictures"

@@ -7,7 +7,6 @@ from dlheir.console import console, counter
 from dlheir.errors import InputError
 from dlheir.store.owner import Picture
 from dlheir.store_commands.arguments import add_checkpoint, add_keys, add_store, checkpoint_of
-from dlheir.store_commands.given import given_pictures
 from dlheir.store_commands.output import plain, say
 from dlheir.store_commands.roles import OwnerAtWork, owning
 
@@ -39,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Upload what is missing."""
+    from dlheir.store_commands.given import given_pictures
+
     checkpoint = checkpoint_of(arguments)
     pictures = given_pictures(arguments.pictures)
     with owning(arguments) as at_work:

@@ -1,5 +1,6 @@
 """From pictures to codes (the paper's hashgen): one way for the owner and for the query user."""
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -72,7 +73,8 @@ class Hasher:
         readable: list[Picture] = []
         unreadable: list[InputError] = []
         codes = [np.empty((0, self.bits), dtype=np.uint8)]
-        with ThreadPoolExecutor(usable_cores()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the picture is fine
             loaded = pool.map(self._load, pictures)
             for _ in range(0, len(pictures), self._batch):
                 levels = []

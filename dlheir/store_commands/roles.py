@@ -20,7 +20,7 @@ _INDEX = "index.npz"
 
 
 class OwnerAtWork(NamedTuple):
-    """An owner before the own store."""
+    """An owner with the keys and the store that they belong to."""
 
     file: KeyFile
     keys: OwnerKeys
@@ -29,7 +29,7 @@ class OwnerAtWork(NamedTuple):
 
 
 class UserAtWork(NamedTuple):
-    """A query user, or the owner in this role, before a store."""
+    """A query user, or the owner in this role, with a store."""
 
     user: QueryUser
     server: CloudServer

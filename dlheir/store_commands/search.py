@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--query", metavar="PICTURE", type=Path, required=True, help="what to find")
     parser.add_argument("-k", type=_count, default=20, help="number of answers; 20 if not said")
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, help="a new folder; else answers/NAME OF THE QUERY"
+        "--out", metavar="FOLDER", type=Path, help="a new one; else answers/NAME OF THE QUERY"
     )
     add_keys(parser, "a query user's keys, or the owner's")
     add_checkpoint(parser)
@@ -136,7 +136,8 @@ def _print(place: Path, answers: Sequence[Answer]) -> None:
         name = plain(end_of(row.name)) if row.file else "[red]damaged[/]"
         table.add_row(str(row.rank), str(row.distance), name, plain(row.file))
     show(table)
-    say(f"{place}: {len(answers)} answers, with answers.csv and search.png")
+    opened = sum(not answer.fault for answer in answers)
+    say(f"{place}: {opened} answers, with answers.csv and search.png")
 
 
 def _count(text: str) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from dlheir.errors import InputError
 from dlheir.files import sha256_of_file
 from dlheir.results import read_results
 from dlheir.runs import RunFolder
-from dlheir.store import CloudServer, DataOwner, EnvelopeError, StoreInputError
+from dlheir.store import CloudServer, StoreError
+from dlheir.store.attacks import dictionary_attack
 from dlheir.task import HashingTask
 
 KS = (3, 5, 40)  # 40 is more than the database holds
@@ -181,21 +183,30 @@ def test_results_do_not_depend_on_how_codes_are_protected(run_with, codes, resul
     assert again["store"] == results["store"]
     with CloudServer(run.store) as server:
         assert server.policy.mode == mode
-        _, leaves = server.leaves()
-    stored = np.array([list(leaf.code) for leaf in leaves], dtype=np.uint8)
-    plain = retrieval.pack(codes["database_codes"])
-    assert stored.shape[1] > plain.shape[1] if mode == "client" else (stored != plain).any()
+
+
+def test_leakage_is_reported_when_asked_for(run_with, codes, results):
+    assert "leakage" not in results
+    leakage = read_results(run_with(leakage=True).results)["leakage"]
+    assert leakage["own_pictures"] == len(codes["query_codes"])
+    attacked = dictionary_attack(
+        codes["database_codes"],
+        codes["database_labels"],
+        codes["query_codes"],
+        codes["query_labels"],
+    )
+    assert leakage["dictionary"]["plain"] == asdict(attacked)
 
 
 def test_failed_upload_leaves_no_store(run_with, monkeypatch):
     folders = []
 
-    def fail(owner, *arguments, **options):
-        folders.append(owner._server.path)
-        raise EnvelopeError("as on a full disk")
+    def fail(server, *arguments):
+        folders.append(server.path)
+        raise StoreError("the disk is full")
 
-    monkeypatch.setattr(DataOwner, "upload", fail)
-    with pytest.raises(EnvelopeError):
+    monkeypatch.setattr(CloudServer, "put", fail)
+    with pytest.raises(StoreError, match="full"):
         run_with()
     (store,) = folders
     assert sorted(path.name for path in store.parent.iterdir()) == ["checkpoints", "metrics.csv"]

@@ -42,7 +42,7 @@ from dlheir.store.policy import Policy
 from dlheir.store.protection import CodeProtection
 from dlheir.store.public_keys import parse_public_key, public_key_text
 from dlheir.store.root import SignedRoot
-from dlheir.store.server import Served
+from dlheir.store.replies import Served
 
 pytestmark = pytest.mark.soak
 BITS = 48

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -62,7 +61,7 @@ def url(request):
 @pytest.fixture(scope="module")
 def client(url):
     """A connection of the tests' own, that leaves nothing behind."""
-    client = milvus._connect(url, url)
+    client = milvus.connect(url)
     yield client
     for collection in client.list_collections():
         if collection.startswith("dlheir_test_"):
@@ -104,7 +103,7 @@ def exchange_calls(client, monkeypatch, **calls):
         def __getattr__(self, name):
             return calls.get(name) or getattr(client, name)
 
-    monkeypatch.setattr(milvus, "_connect", lambda url, where: Connection())
+    monkeypatch.setattr(milvus, "connect", lambda url: Connection())
 
 
 def never():
@@ -164,17 +163,33 @@ def test_other_names_and_other_peoples_collections_stay(url, client, name):
     assert set(collections_of(client, name)) == kept
 
 
+def test_indexes_of_old_names_are_dropped(url, client, name):
+    indexes = [
+        MilvusIndex.current(url, f"{name}_{version}", "stamp", 12, lambda: CODES)
+        for version in (1, 2, 11)
+    ]
+    other = MilvusIndex.current(url, f"{name}2", "stamp", 12, lambda: CODES)
+    milvus.drop_indexes(url, f"{name}_", keep=[indexes[1].collection])
+    kept = [indexes[1], other]
+    assert set(collections_of(client, name)) == {index.collection for index in kept}
+    for index in kept:
+        assert_like_oracle(index, QUERIES, CODES, 9)
+    milvus.drop_indexes(url, name)
+    assert collections_of(client, name) == []
+
+
 class Stop(Exception):
     pass
+
+
+def stop(*_, **__):
+    raise Stop
 
 
 @pytest.mark.parametrize("call", ["create_index", "load_collection", "insert"])
 def test_an_upload_that_stopped_before_its_first_row_is_not_taken_for_whole(
     url, client, name, call, monkeypatch
 ):
-    def stop(*_, **__):
-        raise Stop
-
     exchange_calls(client, monkeypatch, **{call: stop})
     with pytest.raises(Stop):
         MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
@@ -186,14 +201,14 @@ def test_an_upload_that_stopped_before_its_first_row_is_not_taken_for_whole(
 def test_an_upload_that_stopped_is_not_taken_for_whole(url, client, name, batches, monkeypatch):
     uploaded = []
 
-    def stop(rows):
+    def count(rows):
         uploaded.append(rows)
         if len(uploaded) == batches:
             raise Stop
 
     monkeypatch.setattr(milvus, "_UPLOADED_AT_ONCE", 20 * 12)  # five batches
     with pytest.raises(Stop):
-        MilvusIndex.current(url, name, "stamp", 12, lambda: CODES, stop)
+        MilvusIndex.current(url, name, "stamp", 12, lambda: CODES, count)
     monkeypatch.undo()
     assert_uploaded_again(url, client, name)
 
@@ -203,6 +218,29 @@ def assert_uploaded_again(url, client, name):
     index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
     assert_like_oracle(index, QUERIES, CODES, 100)
     assert collections_of(client, name) == [index.collection]
+
+
+def test_a_real_server_loads_what_has_an_index_and_counts_what_is_loaded(
+    url, client, name, monkeypatch
+):
+    """As milvus-lite does not: there, what is not loaded can be counted, and loaded unindexed."""
+    loaded = set()
+
+    def load_collection(collection):
+        assert client.list_indexes(collection)
+        loaded.add(collection)
+
+    def query(collection, **settings):
+        assert collection in loaded
+        return client.query(collection, **settings)
+
+    exchange_calls(client, monkeypatch, create_index=stop)
+    with pytest.raises(Stop):
+        MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    exchange_calls(client, monkeypatch, load_collection=load_collection, query=query)
+    MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    loaded.clear()
+    MilvusIndex.current(url, name, "stamp", 12, never)
 
 
 KILLED = """
@@ -304,12 +342,28 @@ def test_the_default_limit_is_the_servers(url, client, name):
     assert_answers(index.search(codes[:1], 7), oracle(codes[:1], codes[:7], 7))
 
 
-def test_requests_are_divided(url, name, monkeypatch):
-    monkeypatch.setattr(milvus, "_QUERIES_AT_ONCE", 3)
-    monkeypatch.setattr(milvus, "_FETCHED_AT_ONCE", 100)
+def test_requests_are_divided(url, client, name, monkeypatch):
+    asked = []
+
+    def search(collection, data, limit):
+        asked.append((len(data), limit))
+        return client.search(collection, data=data, limit=limit)
+
+    monkeypatch.setattr(milvus, "_QUERIES_AT_ONCE", 4)
+    monkeypatch.setattr(milvus, "_FETCHED_AT_ONCE", 200)
+    exchange_calls(client, monkeypatch, search=search)
     index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
-    for k in (4, 20, 100):
-        assert_like_oracle(index, QUERIES, CODES, k)
+    assert_like_oracle(index, QUERIES, CODES, 100)
+    assert asked == [(2, 100)] * 5
+    asked.clear()
+    assert_like_oracle(index, QUERIES, CODES, 1)
+    assert asked[:3] == [(4, 2), (4, 2), (2, 2)]
+
+
+def test_what_was_uploaded_is_seen_by_the_next_search(url, client, name):
+    index = MilvusIndex.current(url, name, "stamp", 12, lambda: CODES)
+    level = client.describe_collection(index.collection)["consistency_level"]
+    assert level == 0, "not Strong"
 
 
 def test_a_file_of_milvus_lite_keeps_the_index(milvus_lite, name, tmp_path):
@@ -326,73 +380,15 @@ def test_a_file_of_milvus_lite_keeps_the_index(milvus_lite, name, tmp_path):
     servers.release_server(path)
 
 
-@pytest.fixture
-def connections(monkeypatch):
-    """Record what pymilvus is told, without it."""
-    made = []
-
-    class RpcError(Exception):
-        pass
-
-    stand_in = SimpleNamespace(
-        MilvusClient=lambda **settings: made.append(settings), MilvusException=RpcError
-    )
-    monkeypatch.setitem(sys.modules, "pymilvus", stand_in)
-    monkeypatch.setitem(sys.modules, "grpc", SimpleNamespace(RpcError=RpcError))
-    return made
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://host:19530", ("http://host:19530", "of the environment", "")),
-        ("https://ann:p%40ss@host:1/pictures", ("https://host:1", "ann:p@ss", "pictures")),
-        ("http://key@[::1]:19530/", ("http://[::1]:19530", "key", "")),
-    ],
-)
-def test_a_url_holds_credentials_and_database(connections, monkeypatch, url, expected):
-    monkeypatch.setenv("MILVUS_TOKEN", "of the environment")
-    milvus._connect(url, "where")
-    assert connections == [dict(zip(("uri", "token", "db_name"), expected, strict=True))]
-
-
-@pytest.mark.parametrize("url", ["", "host:19530", "pictures.sqlite", "a b.db", "x" * 40 + ".db"])
-def test_what_is_no_server_is_refused(connections, url):
-    with pytest.raises(InputError, match="no Milvus server; give http://HOST:19530"):
-        MilvusIndex.current(url, "name", "stamp", 12, never)
-
-
 @pytest.mark.parametrize("name", ["", "1st", "my-store", "naïve", "a b"])
-def test_what_is_no_name_is_refused(connections, name):
+def test_what_is_no_name_is_refused(name):
     with pytest.raises(InputError, match="no name of a collection"):
         MilvusIndex.current("http://host", name, "stamp", 12, never)
-
-
-def test_a_server_that_is_not_there_is_named_without_the_password(milvus_lite):
-    with socket.create_server(("localhost", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(StoreError, match=f"^http://localhost:{port}: ") as error:
-        MilvusIndex.current(f"http://ann:secret@localhost:{port}", "name", "stamp", 12, never)
-    assert "secret" not in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_codes_of_another_length_are_refused(url, name):
     with pytest.raises(InputError, match="12 bits, expected 24"):
         MilvusIndex.current(url, name, "stamp", 24, lambda: CODES)
-
-
-@pytest.mark.parametrize(
-    ("missing", "url", "advice"),
-    [
-        ("pymilvus", "http://ann:secret@host", r"^http://host: .*'dlheir\[milvus\]'"),
-        ("milvus_lite", "index.db", "milvus-lite==2.5.1"),
-    ],
-)
-def test_missing_packages_are_named(connections, monkeypatch, missing, url, advice):
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(InputError, match=advice):
-        MilvusIndex.current(url, "name", "stamp", 12, never)
 
 
 def test_pymilvus_is_imported_when_it_is_needed():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from encrypted_store import BITS, make_pictures, random_codes, rotate_some
+from encrypted_store import ALL_MODES, BITS, make_pictures, random_codes, rotate_some
 from PIL import Image
 
 from dlheir.errors import InputError
@@ -27,8 +27,6 @@ from dlheir.store import (
 from dlheir.store.content import padme
 from dlheir.store.envelope import OVERHEAD
 from dlheir.store.protection import CodeProtection
-
-ALL_MODES = pytest.mark.parametrize("mode", ["plain", "keyed", "client"])
 
 
 def opened_by(user, ids):
@@ -186,6 +184,21 @@ def test_who_writes_second_is_told_so_and_may_try_again(fill):
             second.upload(make_pictures([200]), random_codes(3, 1))
         second.upload(make_pictures([200]), random_codes(3, 1))
     assert len(store.server) == 32
+
+
+def test_who_rotates_second_is_told_so_and_goes_on(fill):
+    """What the other has sealed anew is no lie of the server's."""
+    store = fill()
+    store.keys.start_version()
+    with CloudServer(store.path) as server:
+        second = DataOwner(store.keys, server)
+        assert second.outdated == 30  # it has read the table
+        rotate_some(store.owner, 20)
+        with pytest.raises(ConflictError, match="written to since it was read"):
+            second.rotate()
+        assert second.outdated == 10
+        second.rotate()
+    assert store.server.key_versions == {2: 30}
 
 
 def test_missing_keeps_the_order_of_ids(fill):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from encrypted_store import ALL_MODES
 
 from dlheir import retrieval
 from dlheir.store import CloudServer, DataOwner, EnvelopeError, Picture
@@ -11,7 +12,6 @@ COUNT, QUERIES, BITS, K = 40, 6, 6, 9  # so few bits that many pictures tie
 RANDOM = np.random.default_rng(0)
 CODES = RANDOM.integers(0, 2, (COUNT, BITS), dtype=np.uint8)
 QUERY_CODES = RANDOM.integers(0, 2, (QUERIES, BITS), dtype=np.uint8)
-ALL_MODES = pytest.mark.parametrize("mode", ["plain", "keyed", "client"])
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """Wrong arguments and wrong input of the store's commands: one line, exit code 2, nothing left."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
+from command_line import clean_environment
 from desk import contents
 
 from dlheir import cli
@@ -192,6 +195,23 @@ def test_the_whole_story_in_the_help(main):
             assert f"\n  dlheir store {command} " in finished.out
         assert max(map(len, finished.out.splitlines())) <= 100
     assert "store" in cli.COMMANDS
+
+
+def test_help_needs_no_torch(tmp_path):
+    """Nor do the commands that hash no pictures: all of their modules are imported here."""
+    program = (
+        "import sys; from dlheir.cli import main;"
+        f"[main(['store', command, '--help']) for command in {store_commands.COMMANDS}];"
+        "sys.exit('imported torch' if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=clean_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", store_commands.COMMANDS)

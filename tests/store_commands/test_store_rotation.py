@@ -4,6 +4,7 @@ import pytest
 from encrypted_store import rotate_some
 
 from dlheir.store import CloudServer, DataOwner, KeyFile, OwnerKeys
+from dlheir.store.public_keys import public_key_text
 
 
 def interrupt(*arguments, **more):
@@ -88,8 +89,6 @@ def test_authorizing_again_is_no_error(desk):
 
 
 def public_text(desk, keys):
-    from dlheir.store.public_keys import public_key_text
-
     return public_key_text("user", desk.open(keys).public_key)
 
 

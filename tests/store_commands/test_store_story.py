@@ -30,7 +30,6 @@ def expected_ranking(desk, k):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_whole_story(desk, mode):
-    desk.run("keygen", desk.keys, *([] if mode == "plain" else ["--raw"]))  # scrypt takes long
     desk.init("--codes", mode)
     added = desk.run("add", desk.store, desk.pictures, "--keys", desk.keys)
     assert "30 added, 0 there already; it holds 30" in added.out

@@ -4,6 +4,7 @@ An attack works on arrays: codes as the server holds them, requests as it sees t
 it returns has the attacker's chance level beside it. `measure_leakage` runs them all.
 """
 
+from dlheir.store.attacks.checkpoint import codes_from_checkpoint
 from dlheir.store.attacks.cluster_matching import ClusterMatching, cluster_matching_attack
 from dlheir.store.attacks.co_fetching import CoFetching, co_fetching_attack
 from dlheir.store.attacks.dictionary import ClassGuess, dictionary_attack
@@ -23,6 +24,7 @@ __all__ = [
     "Repetition",
     "cluster_matching_attack",
     "co_fetching_attack",
+    "codes_from_checkpoint",
     "dictionary_attack",
     "known_data_attack",
     "known_pairs_attack",

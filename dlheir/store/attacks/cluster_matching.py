@@ -9,11 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from dlheir.retrieval import check_codes
 from dlheir.store.protection import KeyedTransform
 
-_SEED_PAIRS = 16  # own pairs of bits that a search starts from
-_STARTS = 256  # places tried for each of them
-_KEPT = 32  # of these, how many go on
-_ROUNDS = 4  # of second thoughts
-_NUMBERS_AT_ONCE = 2**20  # bounds memory for long codes: starts times bits squared
+_SEED_PAIRS = 64  # own pairs of bits that the search begins from, one after the other
+_STARTS = 512  # places tried for each of them
+_STARTED_NUMBERS = 2**21  # fewer places for long codes: at most so many, places times bits squared
+_KEPT = 16  # of the matchings grown, how many go on
+_FORGOTTEN = (2, 4, 2, 4, 2, 4, 2, 4)  # rounds of second thoughts: one part in so many
+_AGREEING = 3  # so many seed pairs that lead to one and the same matching end the search
+_LIKENESS = 0.4  # correlation of a column's moments in the two sets, roughly
+_NUMBERS_AT_ONCE = 2**17  # what a step of growing works on stays in the cache
 
 # A set of partial matchings, (B, 1 + bits) int64: own column i is seen column |m| - 1, flipped
 # where m < 0; 0 stands for not known yet. Column 0 is the constant and matches itself.
@@ -64,11 +67,12 @@ def cluster_matching_attack(own_codes: ArrayLike, protected: ArrayLike) -> Clust
     own_bits = check_codes(own_codes, "own codes")
     seen_bits = check_codes(protected, "protected codes", own_bits.shape[1])
     own, seen = _moments(own_bits), _moments(seen_bits)
-    grown = [_fittest(own, seen, _grow(own, seen, start)) for start in _starts(own, seen)]
-    matchings = np.concatenate(grown)
-    for _ in range(_ROUNDS):
-        matchings = _second_thoughts(own, seen, matchings)
-    best = _fittest(own, seen, matchings)[:1]
+    found: list[Matchings] = []
+    for starts in _starts(own, seen):
+        found.append(_search(own, seen, starts))
+        best = _fittest(own, seen, np.concatenate(found), 1)
+        if sum(np.array_equal(best, other) for other in found) == _AGREEING:
+            break
     return ClusterMatching(_transform(best[0]), 1 / (2 * own_bits.shape[1]))
 
 
@@ -80,7 +84,7 @@ def _moments(codes: NDArray[np.uint8]) -> Moments:
 
 
 def _starts(own: Moments, seen: Moments) -> Iterator[Matchings]:
-    """Place the most correlated pairs of own columns where the moments are most alike."""
+    """Place a pair of strongly correlated own columns where the moments are most alike."""
     columns = len(own)
     nothing = np.zeros((1, columns), dtype=np.int64)
     nothing[:, 0] = 1
@@ -99,50 +103,74 @@ def _starts(own: Moments, seen: Moments) -> Iterator[Matchings]:
             + (own[0, a] - sign_c * seen[0, c]) ** 2
             + (own[0, b] - sign_d * seen[0, d]) ** 2
         )
-        width = min(_STARTS, max(1, _NUMBERS_AT_ONCE // own.size))
-        likely = np.argsort(misfits, kind="stable")[:width]
-        start = np.repeat(nothing, len(likely), axis=0)
-        start[:, a] = (sign_c * (c + 1))[likely]
-        start[:, b] = (sign_d * (d + 1))[likely]
-        yield start
+        number = min(_STARTS, max(1, _STARTED_NUMBERS // own.size))
+        likely = np.argsort(misfits, kind="stable")[:number]
+        starts = np.repeat(nothing, len(likely), axis=0)
+        starts[:, a] = (sign_c * (c + 1))[likely]
+        starts[:, b] = (sign_d * (d + 1))[likely]
+        yield starts
+
+
+def _search(own: Moments, seen: Moments, starts: Matchings) -> Matchings:
+    """Return the best complete matching that the starts lead to, (1, 1 + bits)."""
+    matchings = _fittest(own, seen, _grow(own, seen, starts), _KEPT)
+    for part in _FORGOTTEN:
+        again = _grow(own, seen, _forget_worst(own, seen, matchings, len(own) // part))
+        better = _misfits(own, seen, again).sum(1) < _misfits(own, seen, matchings).sum(1)
+        matchings = np.where(better[:, None], again, matchings)
+    return _fittest(own, seen, matchings, 1)
 
 
 def _grow(own: Moments, seen: Moments, matchings: Matchings) -> Matchings:
     """Complete matchings, all with equally many columns known, the clearest column first."""
-    grown, columns = matchings.copy(), len(own)
-    every = np.arange(len(grown))
-    # Agreement of own column i with seen column j about the columns placed so far; its sign tells
-    # whether j is flipped.
-    agreement = (own * np.sign(grown)[:, None, :]) @ seen[np.abs(grown) - 1]
-    taken = np.zeros((len(grown), 1 + columns), dtype=bool)
-    np.put_along_axis(taken, np.abs(grown), values=True, axis=1)
-    free = (grown == 0)[:, :, None] & ~taken[:, None, 1:]
-    for _ in range(np.count_nonzero(grown[0] == 0)):
-        clearest = np.where(free, np.abs(agreement), -1).reshape(len(grown), -1).argmax(axis=1)
-        i, j = np.divmod(clearest, columns)
-        sign = np.where(agreement[every, i, j] < 0, -1, 1)
-        grown[every, i] = sign * (j + 1)
-        free[every, i] = False
-        free[every, :, j] = False
-        agreement += (sign[:, None] * own[i]).astype(np.float32)[:, :, None] * seen[j][:, None, :]
-    return grown
+    step = max(1, _NUMBERS_AT_ONCE // own.size)
+    chunks = (matchings[start : start + step] for start in range(0, len(matchings), step))
+    return np.concatenate([_grow_chunk(own, seen, chunk.copy()) for chunk in chunks])
 
 
-def _second_thoughts(own: Moments, seen: Moments, matchings: Matchings) -> Matchings:
-    """Forget the half of the columns that fits worst, grow again, keep what is better."""
+def _grow_chunk(own: Moments, seen: Moments, matchings: Matchings) -> Matchings:
+    """Grow in place.
+
+    How clearly own column i is seen column j is the likelihood, up to constants, that their
+    moments x and y with the columns placed so far are two noisy copies of one and not unrelated:
+    |sum x y| - likeness / 2 * (sum x^2 + sum y^2).
+    """
+    every, columns = np.arange(len(matchings)), len(own)
+    sign, placed = np.sign(matchings).astype(np.float32), seen[np.abs(matchings) - 1]
+    products = (own * sign[:, None, :]) @ placed  # its sign tells whether j is flipped
+    own_squares = (sign**2) @ (own**2)
+    seen_squares = ((sign**2)[:, None, :] @ placed**2)[:, 0]
+    taken = np.zeros((len(matchings), 1 + columns), dtype=bool)
+    np.put_along_axis(taken, np.abs(matchings), values=True, axis=1)
+    closed = (matchings != 0)[:, :, None] | taken[:, None, 1:]
+    handicaps = np.where(closed, np.float32(np.inf), np.float32(0))
+    for _ in range(np.count_nonzero(matchings[0] == 0)):
+        clearness = np.abs(products) - handicaps
+        clearness -= _LIKENESS / 2 * own_squares[:, :, None]
+        clearness -= _LIKENESS / 2 * seen_squares[:, None, :]
+        i, j = np.divmod(clearness.reshape(len(every), -1).argmax(axis=1), columns)
+        flip = np.where(products[every, i, j] < 0, np.float32(-1), np.float32(1))
+        matchings[every, i] = flip * (j + 1)
+        handicaps[every, i] = handicaps[every, :, j] = np.inf
+        products += (flip[:, None] * own[i])[:, :, None] * seen[j][:, None, :]
+        own_squares += own[i] ** 2
+        seen_squares += seen[j] ** 2
+    return matchings
+
+
+def _forget_worst(own: Moments, seen: Moments, matchings: Matchings, columns: int) -> Matchings:
+    """Take out the columns that fit worst."""
     misfits = _misfits(own, seen, matchings)
     misfits[:, 0] = -1  # the constant stays
-    worst = np.argsort(misfits, axis=1)[:, (len(own) + 1) // 2 :]
+    worst = np.argsort(misfits, axis=1)[:, len(own) - columns :]
     partial = matchings.copy()
     np.put_along_axis(partial, worst, 0, axis=1)
-    grown = _grow(own, seen, partial)
-    better = _misfits(own, seen, grown).sum(axis=1) < _misfits(own, seen, matchings).sum(axis=1)
-    return np.where(better[:, None], grown, matchings)
+    return partial
 
 
-def _fittest(own: Moments, seen: Moments, matchings: Matchings) -> Matchings:
+def _fittest(own: Moments, seen: Moments, matchings: Matchings, number: int) -> Matchings:
     order = np.argsort(_misfits(own, seen, matchings).sum(axis=1), kind="stable")
-    return matchings[order[:_KEPT]]
+    return matchings[order[:number]]
 
 
 def _misfits(own: Moments, seen: Moments, matchings: Matchings) -> NDArray[np.float32]:

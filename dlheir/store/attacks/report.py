@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dlheir.errors import InputError
 from dlheir.retrieval import check_codes, search
+from dlheir.store.attacks.checkpoint import codes_from_checkpoint
 from dlheir.store.attacks.cluster_matching import cluster_matching_attack
 from dlheir.store.attacks.co_fetching import co_fetching_attack
 from dlheir.store.attacks.dictionary import ClassGuess, dictionary_attack
@@ -50,6 +51,17 @@ class _Codes(NamedTuple):
         guess = self.guess_classes(found.undo(seen))
         return {"accuracy": guess.accuracy, "accuracy_chance": guess.chance}
 
+    def match_clusters(self, transform: KeyedTransform) -> Figures:
+        """Run cluster matching on what the transform makes of the stored codes."""
+        seen = transform.apply(self.stored)
+        found = cluster_matching_attack(self.own, seen)
+        place, flip = np.equal(found.transform, transform)
+        return {
+            "recovered": float((place & flip).mean()),
+            "chance": found.chance,
+            **self.guess_after(found.transform, seen),
+        }
+
     def draw_own(self, pictures: int, random: Generator) -> "_Codes":
         """Leave the attacker some of their pictures."""
         rows = random.permutation(len(self.own))[:pictures]
@@ -67,6 +79,7 @@ def measure_leakage(
     own_labels: ArrayLike,
     lengths: ArrayLike,
     seed: int,
+    class_weights: ArrayLike | None = None,
 ) -> Figures:
     """Run every attack of this package on the codes of a network.
 
@@ -81,6 +94,8 @@ def measure_leakage(
         own_labels: (M,) integers.
         lengths: (N,) bytes of each stored picture's content before padding, in any order.
         seed: draws keys, pairs, known pictures and requests.
+        class_weights: (classes, bits) of the network's classifier, where labels are its classes:
+            also measure an attacker who has the checkpoint and no picture.
 
     Returns:
         The `leakage` section of `results.json`; its figures have the names, and the meaning, of
@@ -94,8 +109,8 @@ def measure_leakage(
     contents = np.asarray(lengths)
     _check_sizes(codes, contents)
     # A generator each: the figures of one attack do not change when another draws more.
-    keys, pairs, pictures, requests = np.random.default_rng(seed).spawn(4)
-    return {
+    keys, pairs, pictures, requests, bits = np.random.default_rng(seed).spawn(5)
+    leakage = {
         "seed": seed,
         "own_pictures": len(own),
         "dictionary": _dictionary(codes, keys),
@@ -104,6 +119,19 @@ def measure_leakage(
         **_requests(codes, requests),
         "lengths": _lengths(contents),
     }
+    if class_weights is not None:
+        leakage["checkpoint"] = _checkpoint(codes, class_weights, bits)
+    return leakage
+
+
+def _check_sizes(codes: _Codes, contents: NDArray[Any]) -> None:
+    pictures, own = len(codes.stored), len(codes.own)
+    if pictures < 2 or own < 1:
+        raise InputError(f"{pictures} stored and {own} own codes, expected at least 2 and 1")
+    if codes.labels.shape != (pictures,) or contents.shape != (pictures,):
+        raise InputError(f"labels and lengths: expected one for each of {pictures} database codes")
+    if codes.own_labels.shape != (own,):
+        raise InputError(f"own labels: expected one for each of {own} own codes")
 
 
 def _dictionary(codes: _Codes, random: Generator) -> Figures:
@@ -147,25 +175,23 @@ def _known_pairs(codes: _Codes, random: Generator) -> Figures:
 
 def _cluster_matching(codes: _Codes, random: Generator) -> Figures:
     transform = codes.draw_transform(random)
-    seen = transform.apply(codes.stored)
-
-    def figures(attacker: _Codes) -> Figures:
-        found = cluster_matching_attack(attacker.own, seen)
-        right = (found.transform.permutation == transform.permutation) & (
-            found.transform.pad == transform.pad
-        )
-        return {
-            "recovered": float(right.mean()),
-            "chance": found.chance,
-            **attacker.guess_after(found.transform, seen),
-        }
-
     fewer = {
-        str(m): _mean(figures(codes.draw_own(m, random)) for _ in range(_DRAWS_OF_OWN))
+        str(m): _mean(
+            codes.draw_own(m, random).match_clusters(transform) for _ in range(_DRAWS_OF_OWN)
+        )
         for m in _OWN_PICTURES
         if m < len(codes.own)
     }
-    return fewer | {str(len(codes.own)): figures(codes)}
+    return fewer | {str(len(codes.own)): codes.match_clusters(transform)}
+
+
+def _checkpoint(codes: _Codes, class_weights: ArrayLike, random: Generator) -> Figures:
+    imagined, classes = codes_from_checkpoint(class_weights, random)
+    attacker = codes._replace(own=imagined, own_labels=classes)
+    return {
+        "dictionary": asdict(attacker.guess_classes(codes.stored)),
+        "cluster_matching": attacker.match_clusters(codes.draw_transform(random)),
+    }
 
 
 def _requests(codes: _Codes, random: Generator) -> Figures:
@@ -190,16 +216,6 @@ def _requests(codes: _Codes, random: Generator) -> Figures:
         },
         "co_fetching": asdict(co_fetching_attack(fetched, codes.labels)),
     }
-
-
-def _check_sizes(codes: _Codes, contents: NDArray[Any]) -> None:
-    pictures, own = len(codes.stored), len(codes.own)
-    if pictures < 2 or own < 1:
-        raise InputError(f"{pictures} stored and {own} own codes, expected at least 2 and 1")
-    if codes.labels.shape != (pictures,) or contents.shape != (pictures,):
-        raise InputError(f"labels and lengths: expected one for each of {pictures} database codes")
-    if codes.own_labels.shape != (own,):
-        raise InputError(f"own labels: expected one for each of {own} own codes")
 
 
 def _lengths(contents: NDArray[np.integer]) -> Figures:

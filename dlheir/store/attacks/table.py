@@ -29,6 +29,12 @@ def _on_codes(leakage: dict[str, Any]) -> Iterator[Row]:
     pictures, named = f"{leakage['own_pictures']:,} pictures", "stored pictures: the class"
     for mode, guess in leakage["dictionary"].items():
         yield "dictionary", mode, pictures, named, guess["accuracy"], guess["chance"]
+    if "checkpoint" in leakage:
+        guess, found = leakage["checkpoint"].values()
+        alone = "the checkpoint alone"
+        yield "dictionary", "plain", alone, named, guess["accuracy"], guess["chance"]
+        share, chance = found["accuracy"], found["accuracy_chance"]
+        yield "cluster matching", "keyed", alone, named, share, chance
     for pairs, found in leakage["known_pairs"]["by_pairs"].items():
         share, chance = found["accuracy"], found["accuracy_chance"]
         yield "known pairs", "keyed", f"{pictures}, {pairs} pairs", named, share, chance

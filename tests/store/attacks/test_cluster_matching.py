@@ -62,10 +62,10 @@ def test_no_transform_fits_better(bits, seed):
 
 def test_learns_nothing_from_codes_without_a_shape():
     random = np.random.default_rng(0)
-    own, stored = random.integers(0, 2, (2, 1000, 48), dtype=np.uint8)
-    transform = KeyedTransform.from_key(b"key", 48)
+    own, stored = random.integers(0, 2, (2, 1000, 24), dtype=np.uint8)
+    transform = KeyedTransform.from_key(b"key", 24)
     found = cluster_matching_attack(own, transform.apply(stored))
-    assert recovered(found.transform, transform) < 0.1
+    assert recovered(found.transform, transform) < 0.15
 
 
 def test_refuses_codes_of_two_lengths():

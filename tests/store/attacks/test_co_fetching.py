@@ -1,6 +1,6 @@
 """Pairs fetched together against pairs counted by hand and one by one."""
 
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_counts_each_pair_once():
 )
 def test_counts_pairs(requests, labels):
     together = {frozenset(pair) for row in requests for pair in combinations(row, 2)}
-    pairs = {frozenset(pair) for pair in combinations(sorted(set(sum(requests, []))), 2)}
+    pairs = {frozenset(pair) for pair in combinations(sorted(set(chain(*requests))), 2)}
     alike = {pair for pair in pairs if len({labels[picture] for picture in pair}) == 1}
     found = co_fetching_attack(requests, labels)
     assert found.precision == pytest.approx(len(together & alike) / len(together))
