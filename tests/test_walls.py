@@ -23,6 +23,7 @@ STORE = [f"dlheir.store.{module.name}" for module in pkgutil.iter_modules(dlheir
         ("dlheir.data", ("dlheir.models", "dlheir.store", "dlheir.task")),
         ("dlheir.retrieval", ("torch", *LIGHTNING, *CRYPTOGRAPHY, "dlheir.store", "dlheir.data")),
         ("dlheir.store.server", CRYPTOGRAPHY),
+        ("dlheir.store_commands.main", ("torch", *LIGHTNING)),
         (",".join(STORE), ("torch", *LIGHTNING, "dlheir.models", "dlheir.data")),
     ],
 )

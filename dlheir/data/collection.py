@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlheir.errors import InputError
-
-PICTURE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
+from dlheir.suffixes import PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True)

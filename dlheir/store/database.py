@@ -51,7 +51,8 @@ _ADVICE = {
     sqlite3.SQLITE_BUSY: "another program writes to it; try again",
     sqlite3.SQLITE_CANTOPEN: "SQLite writes beside the file, even to read it; make the folder "
     "writable, or copy the store to one that is",
-    sqlite3.SQLITE_CORRUPT: "a part of the file is damaged; `dlheir store verify` names it",
+    sqlite3.SQLITE_CORRUPT: "a part of the file is damaged; bring back a copy, or see what "
+    "`dlheir store verify` names",
     sqlite3.SQLITE_FULL: "make room and run the same again",
     sqlite3.SQLITE_IOERR: "the disk does not answer",
     sqlite3.SQLITE_IOERR_SHMSIZE: "the disk is full; make room and run the same again",

@@ -160,12 +160,15 @@ class DataOwner:
         return Upload(ids, sealing, uploading, plain_bytes, sealed_bytes)
 
     def remove(
-        self, names: Sequence[str], batch_size: int = 1024, progress: Progress | None = None
+        self,
+        names: Sequence[str | bytes],
+        batch_size: int = 1024,
+        progress: Progress | None = None,
     ) -> None:
         """Take pictures out of the store.
 
         Args:
-            names: as they were uploaded.
+            names: as they were uploaded, or picture ids, as messages about damage have them.
             batch_size: pictures a transaction.
             progress: called after each batch.
 
@@ -173,10 +176,11 @@ class DataOwner:
             StoreInputError: on a name that the store does not hold; then nothing is removed.
         """
         held = self._current_ledger().leaves
-        ids = {self._keys.picture_id(name): name for name in names}
+        ids = {self._id(name): name for name in names}
         for picture_id, name in ids.items():
             if picture_id not in held:
-                raise StoreInputError(f"{self._server.path}: holds no picture named {name}")
+                known_as = name.hex() if isinstance(name, bytes) else f"named {name}"
+                raise StoreInputError(f"{self._server.path}: holds no picture {known_as}")
         for batch in _batches(sorted(ids), batch_size):
             with self._writing() as ledger:
                 self._server.remove(batch, ledger.next_root(remove=batch))
@@ -220,6 +224,9 @@ class DataOwner:
         for version in sorted(live | {self._keys.primary}):
             grant = make_grant(self._keys, version, recipient)
             self._server.put_grant(recipient, version, grant)
+
+    def _id(self, name: str | bytes) -> bytes:
+        return name if isinstance(name, bytes) else self._keys.picture_id(name)
 
     def _sealed(
         self, ids: Sequence[bytes], contents: Sequence[bytes], codes: NDArray[np.uint8]

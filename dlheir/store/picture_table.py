@@ -32,6 +32,15 @@ class PictureTable:
         """
         return [self._undamaged(row) for row in self._database.all(f"{_LEAF} ORDER BY picture_id")]
 
+    def sample(self, size: int) -> list[Leaf]:
+        """Return some leaves, drawn at random; damage as in `all`."""
+        rows = self._database.all(
+            f"{_LEAF} WHERE picture_id IN "
+            "(SELECT picture_id FROM pictures ORDER BY random() LIMIT ?)",
+            (size,),
+        )
+        return [self._undamaged(row) for row in rows]
+
     def find(self, picture_id: bytes) -> Leaf | None:
         """Return a picture's leaf, None where there is none."""
         row = self._database.one(f"{_LEAF} WHERE picture_id = ?", (picture_id,))
@@ -65,7 +74,9 @@ class PictureTable:
             raise StoreError(f"{name}: {error}") from error
         envelope = row[0] if row else None
         if not isinstance(envelope, bytes) or sha256(envelope).digest() != leaf.envelope_hash:
-            raise StoreError(f"{self._path}: {name} is damaged; add it again")
+            raise StoreError(
+                f"{self._path}: {name} is damaged; remove it by this id and add it again"
+            )
         return envelope
 
     def check(self, record: Record) -> None:

@@ -4,14 +4,17 @@ Codes under different key versions cannot be compared, so there is one engine pe
 answers are merged by (distance, id).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlheir.retrieval import EmbeddedIndex, build_index, unpack
+from dlheir.retrieval import Index, IVFIndex, packed_bytes, unpack
 from dlheir.store.errors import StaleTrapdoorError
+
+Row = tuple[bytes, int, bytes]
+"""A picture's id, its key version and its packed code."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Part:
     """
 
     rows: NDArray[np.int64]
-    index: EmbeddedIndex
+    index: Index
 
 
 @dataclass(frozen=True)
@@ -44,27 +47,26 @@ class Ranking:
 
     @classmethod
     def build(
-        cls, sequence: int, rows: Sequence[tuple[bytes, int, bytes]], bits: int, engine: str
+        cls,
+        sequence: int,
+        rows: Sequence[Row],
+        bits: int,
+        make: Callable[[int, NDArray[np.uint8]], Index],
     ) -> "Ranking":
         """Build the index.
 
         Args:
             sequence: stamp.
-            rows: (picture id, key version, packed code) in the order of ids.
+            rows: of all pictures, in the order of ids.
             bits: code length.
-            engine: name of a search engine; while keys are rotated, and no version has all
-                pictures, "ivf" gives way to an exact one.
+            make: a key version and the codes (n, bits) under it to an engine that has them.
         """
         picture_ids = np.array([picture_id for picture_id, _, _ in rows], dtype=object)
-        versions = np.array([version for _, version, _ in rows], dtype=np.int64)
-        packed = np.frombuffer(b"".join(code for _, _, code in rows), dtype=np.uint8)
-        codes = unpack(packed.reshape(len(rows), -1), bits) if rows else np.empty((0, bits))
-        live = np.unique(versions)
-        chosen = "auto" if engine == "ivf" and len(live) > 1 else engine
+        versions, codes = _columns(rows, bits)
         parts = {}
-        for version in live:
+        for version in np.unique(versions).tolist():
             members = np.flatnonzero(versions == version)
-            parts[int(version)] = Part(members, build_index(codes[members], chosen))
+            parts[version] = Part(members, make(version, codes[members]))
         return cls(sequence, picture_ids, parts)
 
     def search(
@@ -99,3 +101,27 @@ class Ranking:
             all_rows = np.take_along_axis(all_rows, order, axis=1)
             all_distances = np.take_along_axis(all_distances, order, axis=1)
         return self.picture_ids[all_rows], all_distances
+
+    def recall(self, sample: Sequence[Row], bits: int, k: int) -> float:
+        """Return the share of the right answers that `search` finds: 1 with an exact engine.
+
+        Args:
+            sample: rows of some pictures, whose codes are the queries.
+            bits: code length.
+            k: answers a query, at least 1.
+        """
+        by_version, codes = _columns(sample, bits)
+        shares = [
+            part.index.recall(codes[by_version == version], k)
+            if isinstance(part.index, IVFIndex)
+            else 1.0
+            for version, part in self.parts.items()
+        ]
+        return float(np.mean(shares)) if shares else 1.0
+
+
+def _columns(rows: Sequence[Row], bits: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Key versions (N,) and codes (N, bits)."""
+    versions = np.array([version for _, version, _ in rows], dtype=np.int64)
+    packed = np.frombuffer(b"".join(code for _, _, code in rows), dtype=np.uint8)
+    return versions, unpack(packed.reshape(len(rows), packed_bytes(bits)), bits)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dlheir.errors import InputError
 from dlheir.files import written_whole
-from dlheir.retrieval import restore_index
+from dlheir.retrieval import EmbeddedIndex, restore_index
 from dlheir.store.ranking import Part, Ranking
 from dlheir.store.record import PICTURE_ID_BYTES
 
@@ -31,6 +31,7 @@ def save_ranking(path: Path, ranking: Ranking, stamp: dict[str, Any]) -> None:
     arrays: dict[str, NDArray[Any]] = {"picture_ids": joined.reshape(-1, PICTURE_ID_BYTES)}
     engines = {}
     for version, part in ranking.parts.items():
+        assert isinstance(part.index, EmbeddedIndex)
         engines[str(version)] = part.index.engine
         arrays[f"{version}/members"] = part.rows
         for name, array in part.index.to_arrays().items():

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from dlheir.errors import InputError
 from dlheir.retrieval import check_codes
@@ -21,11 +22,12 @@ from dlheir.store.merkle import MerkleTree
 from dlheir.store.picture_table import PictureTable
 from dlheir.store.policy import Policy
 from dlheir.store.ranking import Ranking
-from dlheir.store.ranking_cache import load_ranking, save_ranking
 from dlheir.store.record import Leaf, Record
 from dlheir.store.replies import Found, Proven, Served
 from dlheir.store.root import SignedRoot
+from dlheir.store.search_engine import SearchEngine
 
+_RECALL_QUERIES = 200
 _PICTURES_AT_ONCE = 32  # read in one snapshot, and held in memory
 _T = TypeVar("_T")
 
@@ -53,7 +55,7 @@ class CloudServer:
             StoreInputError: when the file is missing or is no store.
         """
         self.path = Path(path)
-        self._engine, self._cache = engine, cache
+        self._engine = SearchEngine(engine, cache)
         self._ranking: Ranking | None = None
         self._tree: tuple[int, MerkleTree] | None = None
         self._database = Database(self.path)
@@ -170,10 +172,31 @@ class CloudServer:
             StaleTrapdoorError: when pictures are under a key version without a trapdoor.
             InputError: on trapdoors that are no codes, or k < 1.
         """
+        queries = self._checked(trapdoors)
+        if k < 1:
+            raise InputError(f"k: {k}, expected at least 1")
+        root, ranking = self._current_ranking()
+        return Found(*ranking.search(queries, k), root)
+
+    def recall(self, k: int) -> float:
+        """Return the share of the right answers that `search` finds.
+
+        It is 1 with every engine but "ivf", where it is measured with 200 of the stored codes as
+        queries.
+        """
+        self._refuse_sealed()
+        _, ranking = self._current_ranking()
+        sample = self._pictures.sample(_RECALL_QUERIES)
+        return ranking.recall([leaf[:3] for leaf in sample], self.policy.bits, k)
+
+    def _refuse_sealed(self) -> None:
         if self.policy.mode == "client":
             raise StoreInputError(
                 f"{self.path}: its codes are sealed; its users search them themselves"
             )
+
+    def _checked(self, trapdoors: Mapping[int, ArrayLike]) -> dict[int, NDArray[np.uint8]]:
+        self._refuse_sealed()
         queries = {version: check_codes(codes, "trapdoors") for version, codes in trapdoors.items()}
         for codes in queries.values():
             if codes.shape[1] != self.policy.bits:
@@ -183,10 +206,7 @@ class CloudServer:
                 )
         if len({len(codes) for codes in queries.values()}) > 1:
             raise StoreInputError(f"{self.path}: other numbers of trapdoors for each key version")
-        if k < 1:
-            raise InputError(f"k: {k}, expected at least 1")
-        root, ranking = self._current_ranking()
-        return Found(*ranking.search(queries, k), root)
+        return queries
 
     def prove(self, picture_ids: Sequence[bytes]) -> list[Proven]:
         """Return the rows of pictures, with their proofs, without the pictures.
@@ -355,20 +375,10 @@ class CloudServer:
         with self._database.snapshot():  # number and codes of one moment
             root = self.root
             if self._ranking is None or self._ranking.sequence != root.sequence:
-                self._ranking = self._cached_ranking(root)
+                self._ranking = self._engine.ranking(
+                    root, self.policy, lambda: [leaf[:3] for leaf in self._pictures.all()]
+                )
         return root, self._ranking
-
-    def _cached_ranking(self, root: SignedRoot) -> Ranking:
-        """Read the index from its file, or build it and leave it there."""
-        stamp = {"root": root.encode().hex(), "sequence": root.sequence, "engine": self._engine}
-        bits = self.policy.bits
-        if self._cache and (ranking := load_ranking(self._cache, stamp, bits)):
-            return ranking
-        rows = [leaf[:3] for leaf in self._pictures.all()]
-        ranking = Ranking.build(root.sequence, rows, bits, self._engine)
-        if self._cache:
-            save_ranking(self._cache, ranking, stamp)
-        return ranking
 
     def _decoded(self, column: str, decode: Callable[[bytes], _T]) -> _T:
         """Read what the store says of itself."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dlheir.data.collection import PICTURE_SUFFIXES
 from dlheir.errors import InputError
 from dlheir.store.owner import Picture
+from dlheir.suffixes import PICTURE_SUFFIXES
 
 
 def given_pictures(places: Sequence[Path]) -> list[Picture]:

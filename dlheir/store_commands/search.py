@@ -76,7 +76,10 @@ def run(arguments: argparse.Namespace) -> None:
             answers = _opened(at_work.user, ids, distances, folder)
             write_table(folder / "answers.csv", [answer.row for answer in answers])
             _draw(folder / "search.png", query, answers, at_work.server)
+        recall = at_work.server.recall(arguments.k) if arguments.engine == "ivf" else None
     _print(place, answers)
+    if recall is not None:
+        say(f"ivf finds {recall:.1%} of the nearest {arguments.k}, measured on stored codes")
     faults = [answer.fault for answer in answers if answer.fault]
     if faults:
         raise StoreError(f"{len(faults)} of {len(answers)} answers do not open; {faults[0]}")

@@ -41,8 +41,8 @@ from dlheir.store.merkle import MerkleTree
 from dlheir.store.policy import Policy
 from dlheir.store.protection import CodeProtection
 from dlheir.store.public_keys import parse_public_key, public_key_text
-from dlheir.store.root import SignedRoot
 from dlheir.store.replies import Served
+from dlheir.store.root import SignedRoot
 
 pytestmark = pytest.mark.soak
 BITS = 48

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from encrypted_store import copy_of, make_pictures, random_codes
+from encrypted_store import copy_of, make_pictures, random_codes, with_another_code
 
 from dlheir.store import (
     CloudServer,
@@ -38,7 +38,7 @@ def row_added(root, rows):
 
 
 def code_changed(root, rows):
-    return root, [rows[0]._replace(code=rows[1].code), *rows[1:]]
+    return root, [rows[0]._replace(code=rows[with_another_code(rows)].code), *rows[1:]]
 
 
 def envelope_changed(root, rows):
@@ -46,7 +46,7 @@ def envelope_changed(root, rows):
 
 
 def row_twice(root, rows):
-    return root, [rows[0]._replace(code=rows[1].code), *rows]
+    return root, [rows[0]._replace(code=rows[with_another_code(rows)].code), *rows]
 
 
 def count_changed(root, rows):

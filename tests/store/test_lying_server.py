@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from encrypted_store import ALL_MODES, BITS, SERVER_SEARCHES, random_codes
+from encrypted_store import ALL_MODES, BITS, SERVER_SEARCHES, random_codes, with_another_code
 
 from dlheir.store import (
     CloudServer,
@@ -156,12 +156,12 @@ def test_in_mode_client_there_is_nobody_who_could_omit_an_answer(fill, liar):
 
 
 def codes_swapped(prove, ids):
-    first, second, *rest = prove(ids)
-    swapped = (
-        first._replace(leaf=first.leaf._replace(code=second.leaf.code)),
-        second._replace(leaf=second.leaf._replace(code=first.leaf.code)),
-    )
-    return [*swapped, *rest]
+    proven = prove(ids)
+    leaves = [row.leaf for row in proven]
+    other = with_another_code(leaves)
+    for place, leaf in ((0, leaves[other]), (other, leaves[0])):
+        proven[place] = proven[place]._replace(leaf=leaves[place]._replace(code=leaf.code))
+    return proven
 
 
 def key_version_changed(prove, ids):
@@ -242,15 +242,15 @@ def doctored(tmp_path):
 
 
 def exchange(*fields):
-    """Exchange some fields of the first two records."""
+    """Exchange some fields of two records, one of them the first."""
 
     def change(records):
-        first, second, *rest = records
-        return [
-            first._replace(**{field: getattr(second, field) for field in fields}),
-            second._replace(**{field: getattr(first, field) for field in fields}),
-            *rest,
-        ]
+        other = with_another_code(records)
+        changed = list(records)
+        for place, record in ((0, records[other]), (other, records[0])):
+            others = {field: getattr(record, field) for field in fields}
+            changed[place] = records[place]._replace(**others)
+        return changed
 
     return change
 
@@ -260,8 +260,7 @@ def change_first(**fields):
 
 
 def another_code(records):
-    code = next(r.code for r in records if r.code != records[0].code)
-    return change_first(code=code)(records)
+    return change_first(code=records[with_another_code(records)].code)(records)
 
 
 CHANGES = {
@@ -497,13 +496,13 @@ def row_added(leaves):
 
 def row_changed(leaves):
     root, rows = leaves()
-    return root, [rows[0]._replace(code=rows[1].code), *rows[1:]]
+    return root, another_code(rows)
 
 
 def row_twice(leaves):
     """The first of the two is another; the tree of them is the right one."""
     root, rows = leaves()
-    return root, [rows[0]._replace(code=rows[1].code), *rows]
+    return root, [another_code(rows)[0], *rows]
 
 
 def no_rows(leaves):

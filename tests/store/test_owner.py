@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from encrypted_store import ALL_MODES, BITS, make_pictures, random_codes, rotate_some
+from encrypted_store import (
+    ALL_MODES,
+    BITS,
+    make_pictures,
+    random_codes,
+    rotate_some,
+    with_another_code,
+)
 from PIL import Image
 
 from dlheir.errors import InputError
@@ -387,10 +394,12 @@ def test_a_damaged_picture_stops_the_rotation_and_earlier_batches_stand(fill, tm
 
 
 def codes_swapped(get, ids):
-    first, second, *rest = get(ids)
-    yield first._replace(record=first.record._replace(code=second.record.code))
-    yield second._replace(record=second.record._replace(code=first.record.code))
-    yield from rest
+    served = list(get(ids))
+    records = [one.record for one in served]
+    other = with_another_code(records)
+    for place, record in ((0, records[other]), (other, records[0])):
+        served[place] = served[place]._replace(record=records[place]._replace(code=record.code))
+    yield from served
 
 
 def pictures_swapped(get, ids):

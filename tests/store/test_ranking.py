@@ -5,9 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlheir.retrieval import pack
+from dlheir.retrieval import build_index, pack
 from dlheir.store.errors import StaleTrapdoorError
 from dlheir.store.ranking import Ranking
+
+
+def built_by(engine):
+    return lambda version, codes: build_index(codes, engine)
 
 
 def random_rows(draw, count, bits, versions):
@@ -34,7 +38,7 @@ def test_answers_are_merged_by_distance_then_id(seed, count, bits, versions, eng
     trapdoors = {
         version: draw.integers(0, 2, (queries, bits), dtype=np.uint8) for version in versions
     }
-    ids, distances = Ranking.build(7, rows, bits, engine).search(trapdoors, k)
+    ids, distances = Ranking.build(7, rows, bits, built_by(engine)).search(trapdoors, k)
     assert ids.shape == distances.shape == (queries, min(k, count))
     for query in range(queries):
         by_definition = sorted(
@@ -57,14 +61,14 @@ def test_a_part_under_a_new_key_version_changes_no_answer(seed, bits, k):
     def transform(some):
         return some[:, order] ^ pad
 
-    before = Ranking.build(1, rows, bits, "auto").search({1: queries}, k)
+    before = Ranking.build(1, rows, bits, built_by("auto")).search({1: queries}, k)
     done = set(draw.choice(30, draw.integers(31), replace=False).tolist())
     anew = map(bytes, pack(transform(codes)))
     mixed = [
         (row[0], 2, code) if number in done else row
         for number, (row, code) in enumerate(zip(rows, anew, strict=True))
     ]
-    ranking = Ranking.build(2, mixed, bits, "auto")
+    ranking = Ranking.build(2, mixed, bits, built_by("auto"))
     during = ranking.search({1: queries, 2: transform(queries)}, k)
     assert [found.tolist() for found in during] == [found.tolist() for found in before]
 
@@ -72,7 +76,7 @@ def test_a_part_under_a_new_key_version_changes_no_answer(seed, bits, k):
 def test_ids_that_end_in_zero_bytes_stay_whole():
     picture_id = b"\x01" + bytes(15)
     code = np.zeros((1, 12), np.uint8)
-    ids, _ = Ranking.build(1, [(picture_id, 1, bytes(pack(code)[0]))], 12, "auto").search(
+    ids, _ = Ranking.build(1, [(picture_id, 1, bytes(pack(code)[0]))], 12, built_by("auto")).search(
         {1: code}, 1
     )
     assert ids.tolist() == [[picture_id]]
@@ -81,7 +85,7 @@ def test_ids_that_end_in_zero_bytes_stay_whole():
 def test_every_version_that_pictures_are_under_needs_a_trapdoor():
     rows, codes = random_rows(np.random.default_rng(0), 9, 12, [3])
     rows[4] = (rows[4][0], 5, rows[4][2])
-    ranking = Ranking.build(1, rows, 12, "auto")
+    ranking = Ranking.build(1, rows, 12, built_by("auto"))
     for trapdoors, missing in [({5: codes}, 3), ({3: codes}, 5), ({}, 3)]:
         with pytest.raises(StaleTrapdoorError, match=f"key version {missing}"):
             ranking.search(trapdoors, 1)
@@ -90,6 +94,6 @@ def test_every_version_that_pictures_are_under_needs_a_trapdoor():
 
 
 def test_it_knows_of_which_commit_it_is():
-    ranking = Ranking.build(2**63, [], 12, "auto")
+    ranking = Ranking.build(2**63, [], 12, built_by("auto"))
     assert ranking.sequence == 2**63
     assert ranking.search({1: np.zeros((2, 12), np.uint8)}, 3)[0].shape == (2, 0)

@@ -19,7 +19,6 @@ from unsigned_store import (
     sealed_anew,
 )
 
-import dlheir.store.ranking as ranking_module
 from dlheir.errors import InputError
 from dlheir.store import (
     CloudServer,
@@ -28,6 +27,7 @@ from dlheir.store import (
     SignedRoot,
     StoreError,
     StoreInputError,
+    search_engine,
 )
 from dlheir.store.blobs import blob_name
 from dlheir.store.errors import StaleTrapdoorError
@@ -113,9 +113,9 @@ def test_the_index_follows_every_write_whoever_made_it(server, path):
 
 def test_the_index_is_built_once_between_writes(server, monkeypatch):
     built = []
-    build = ranking_module.build_index
+    build = search_engine.build_index
     monkeypatch.setattr(
-        ranking_module, "build_index", lambda *given: built.append(1) or build(*given)
+        search_engine, "build_index", lambda *given: built.append(1) or build(*given)
     )
     put(server, records(5))
     for _ in range(3):

@@ -16,9 +16,9 @@ def leakage_table(leakage: dict[str, Any]) -> Table:
     """
     cost = f"Padding adds {leakage['lengths']['padding_cost']:.1%} to what is sealed."
     table = Table(title="What leaks", caption=cost, title_justify="left", caption_justify="left")
-    for column in ("attack", "codes", "attacker has", "and learns of"):
+    for column in ("attack", "codes", "attacker has", "and learns"):
         table.add_column(column)
-    for column in ("share", "by chance"):
+    for column in ("share", "chance"):
         table.add_column(column, justify="right", no_wrap=True)
     for *words, share, chance in (*_on_codes(leakage), *_on_requests_and_lengths(leakage)):
         table.add_row(*words, f"{share:.1%}", f"{chance:.1%}")
@@ -26,18 +26,18 @@ def leakage_table(leakage: dict[str, Any]) -> Table:
 
 
 def _on_codes(leakage: dict[str, Any]) -> Iterator[Row]:
-    pictures, named = f"{leakage['own_pictures']:,} pictures", "stored pictures: the class"
+    pictures, named = f"{leakage['own_pictures']:,} pictures", "class of pictures"
     for mode, guess in leakage["dictionary"].items():
         yield "dictionary", mode, pictures, named, guess["accuracy"], guess["chance"]
     if "checkpoint" in leakage:
         guess, found = leakage["checkpoint"].values()
-        alone = "the checkpoint alone"
+        alone = "checkpoint alone"
         yield "dictionary", "plain", alone, named, guess["accuracy"], guess["chance"]
         share, chance = found["accuracy"], found["accuracy_chance"]
         yield "cluster matching", "keyed", alone, named, share, chance
     for pairs, found in leakage["known_pairs"]["by_pairs"].items():
         share, chance = found["accuracy"], found["accuracy_chance"]
-        yield "known pairs", "keyed", f"{pictures}, {pairs} pairs", named, share, chance
+        yield "known pairs", "keyed", f"known pairs: {pairs}", named, share, chance
     for own, found in leakage["cluster_matching"].items():
         share, chance = found["accuracy"], found["accuracy_chance"]
         yield "cluster matching", "keyed", f"{int(own):,} pictures", named, share, chance
@@ -45,17 +45,17 @@ def _on_codes(leakage: dict[str, Any]) -> Iterator[Row]:
 
 def _on_requests_and_lengths(leakage: dict[str, Any]) -> Iterator[Row]:
     trapdoors, fetches = leakage["repetition"]["trapdoors"], leakage["repetition"]["fetches"]
-    same = "two requests: for the same picture"
+    same = "which are the same"
     yield "repetition", "plain, keyed", "trapdoors", same, trapdoors["right"], trapdoors["chance"]
     yield "repetition", "any", "fetches", same, fetches["right"], fetches["chance"]
     for share, guess in leakage["known_data"].items():
-        has = f"fetches, {float(share):.0%} of the store"
-        yield "known data", "any", has, "queries: the class", guess["accuracy"], guess["chance"]
+        has = f"fetches, {float(share):.0%} known"
+        yield "known data", "any", has, "class of queries", guess["accuracy"], guess["chance"]
     together = leakage["co_fetching"]
-    alike = "two stored pictures: of one class"
+    alike = "which are alike"
     yield "co-fetching", "any", "fetches", alike, together["precision"], together["chance"]
     for padding in ("unpadded", "padded"):
         found = leakage["lengths"][padding]
-        named = "stored pictures: which it is"
-        has = f"every file's length, {padding}"
+        named = "which picture"
+        has = f"lengths, {padding}"
         yield "lengths", "any", has, named, found["identified"], found["chance"]
