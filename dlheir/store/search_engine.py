@@ -47,7 +47,12 @@ class SearchEngine:
         """
         if self._is_milvus:
             return self._on_milvus(root, policy, rows())
-        stamp = {"root": root.encode().hex(), "sequence": root.sequence, "engine": self._name}
+        stamp = {
+            "format": 1,
+            "root": root.encode().hex(),
+            "sequence": root.sequence,
+            "engine": self._name,
+        }
         if self._cache and (ranking := load_ranking(self._cache, stamp, policy.bits)):
             return ranking
         table = rows()

@@ -16,7 +16,7 @@ from dlheir.store.user import QueryUser
 from dlheir.store_commands.keyfiles import open_keys
 
 FILE = "store.sqlite"
-_INDEX = "index.npz"
+_INDEX = "index.cache"
 
 
 class OwnerAtWork(NamedTuple):

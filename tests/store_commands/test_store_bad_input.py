@@ -159,7 +159,7 @@ def complaint(desk, prepared):
     def complaint(*arguments):
         before, paths = contents(desk.home), set(desk.home.rglob("*"))
         line = desk.run(*arguments, code=2).err
-        cache = desk.home / "S" / "index.npz"
+        cache = desk.home / "S" / "index.cache"
         cache.unlink(missing_ok=True)
         assert set(desk.home.rglob("*")) == paths, "something was left behind"
         assert contents(desk.home) == before, "something was changed"

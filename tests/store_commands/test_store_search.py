@@ -108,7 +108,7 @@ def test_hostile_names_do_no_harm(desk, name):
     finished = desk.run("search", desk.store, *given)
     (new,) = {p for p in contents(desk.home).keys() - before if p.startswith("answers/01_")}
     assert (desk.home / new).read_bytes() == desk.query.read_bytes()
-    others = {"answers/answers.csv", "answers/search.png", "photos.store/index.npz"}
+    others = {"answers/answers.csv", "answers/search.png", "photos.store/index.cache"}
     assert contents(desk.home).keys() - before - {new} <= others
     assert not {"\x1b", "\x07"} & set(finished.out)
 
