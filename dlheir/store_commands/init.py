@@ -19,13 +19,14 @@ Make an empty store in the server's folder DIR, for the owner's keys and one net
 
 From then on the keys belong to this store, and the store takes codes of this network alone.
 --codes says what the server sees of them, the answers being the same:
-  plain    all of it, as in the paper: which pictures are alike, and with the network of what kind
-  keyed    codes under a secret transform that keeps distances: which pictures are alike
   client   nothing but their number: users download the sealed codes and search them themselves
+  keyed    codes under a secret transform that keeps distances: which pictures are alike; with the
+           network and a hundred pictures of the same kinds the transform is found out
+  plain    all of it, as in the paper: which pictures are alike, and with the network of what kind
 dlheir/store/THREATS.md has the whole of it."""
 EXAMPLE = """\
 example:
-  dlheir store init photos.store --keys owner.keys --checkpoint last.ckpt --codes keyed"""
+  dlheir store init photos.store --keys owner.keys --checkpoint last.ckpt"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_keys(parser)
     add_checkpoint(parser)
     parser.add_argument(
-        "--codes", choices=MODES, default="plain", help="how codes are protected; plain if not said"
+        "--codes",
+        choices=MODES,
+        default="client",
+        help="how codes are protected; client if not said",
     )
     parser.add_argument(
         "--blobs",

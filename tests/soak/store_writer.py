@@ -73,7 +73,7 @@ def acknowledge(pictures: int) -> None:
 
 def picture_of(name: str) -> Picture:
     draw = random.Random(name)
-    return Picture(name, draw.randbytes(draw.choice([0, 300, 3000, 20_000])))
+    return Picture(name, draw.randbytes(draw.choice([0, 300, 3000, 100_000])))
 
 
 def codes_of(names: list[str], bits: int) -> np.ndarray:

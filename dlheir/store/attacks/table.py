@@ -26,7 +26,7 @@ def leakage_table(leakage: dict[str, Any]) -> Table:
 
 
 def _on_codes(leakage: dict[str, Any]) -> Iterator[Row]:
-    pictures, named = f"{leakage['own_pictures']:,} pictures", "class of pictures"
+    pictures, named = f"{leakage['own_pictures']:,} pictures", "pictures' class"
     for mode, guess in leakage["dictionary"].items():
         yield "dictionary", mode, pictures, named, guess["accuracy"], guess["chance"]
     if "checkpoint" in leakage:
@@ -45,17 +45,15 @@ def _on_codes(leakage: dict[str, Any]) -> Iterator[Row]:
 
 def _on_requests_and_lengths(leakage: dict[str, Any]) -> Iterator[Row]:
     trapdoors, fetches = leakage["repetition"]["trapdoors"], leakage["repetition"]["fetches"]
-    same = "which are the same"
+    same = "same query"
     yield "repetition", "plain, keyed", "trapdoors", same, trapdoors["right"], trapdoors["chance"]
     yield "repetition", "any", "fetches", same, fetches["right"], fetches["chance"]
     for share, guess in leakage["known_data"].items():
         has = f"fetches, {float(share):.0%} known"
-        yield "known data", "any", has, "class of queries", guess["accuracy"], guess["chance"]
+        yield "known data", "any", has, "queries' class", guess["accuracy"], guess["chance"]
     together = leakage["co_fetching"]
-    alike = "which are alike"
-    yield "co-fetching", "any", "fetches", alike, together["precision"], together["chance"]
+    share, chance = together["precision"], together["chance"]
+    yield "co-fetching", "any", "fetches", "same class", share, chance
     for padding in ("unpadded", "padded"):
-        found = leakage["lengths"][padding]
-        named = "which picture"
-        has = f"lengths, {padding}"
-        yield "lengths", "any", has, named, found["identified"], found["chance"]
+        found, has = leakage["lengths"][padding], f"lengths, {padding}"
+        yield "lengths", "any", has, "which file", found["identified"], found["chance"]

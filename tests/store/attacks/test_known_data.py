@@ -25,6 +25,14 @@ def test_known_pictures_keep_their_label():
     assert known_data_attack(requests, [1, 1, 1, 2], [0, 1, 2], [2, 1, 1]).accuracy == 1
 
 
+def test_a_picture_that_everybody_fetches_weighs_no_more():
+    # The last request fetches 0, known from six requests of which a third points to class 1, and
+    # 1 and 2, each known from one request of which two thirds point to class 2.
+    known, labels = [10, 20, 21, 22, 23], [1, 2, 2, 2, 2]
+    requests = [*[[0, 10, 30]] * 6, [1, 20, 21], [2, 22, 23], [0, 1, 2]]
+    assert known_data_attack(requests, [1] * 6 + [2] * 3, known, labels).accuracy == 1
+
+
 def test_what_nothing_reaches_is_taken_for_the_class_known_most_often():
     found = known_data_attack([[20, 21]], [4], [0, 1, 2], [3, 4, 4])
     assert found.accuracy == 1
