@@ -71,6 +71,11 @@ def run(arguments: argparse.Namespace) -> None:
     checkpoint = checkpoint_of(arguments)
     place = place_of_answers(arguments.out, arguments.query, arguments.store)
     with asking(arguments) as at_work:
+        if at_work.server.policy.mode == "client" and arguments.engine != "auto":
+            raise InputError(
+                f"--engine {arguments.engine}: the codes of {arguments.store} are sealed and "
+                "searched here; leave it out"
+            )
         query, ids, distances = _search(at_work, checkpoint, arguments)
         with written_folder(place) as folder:
             answers = _opened(at_work.user, ids, distances, folder)

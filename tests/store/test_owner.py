@@ -3,6 +3,7 @@
 import hmac
 import io
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -208,6 +209,32 @@ def test_who_rotates_second_is_told_so_and_goes_on(fill):
     assert store.server.key_versions == {2: 30}
 
 
+def test_the_table_is_read_once(fill, liar):
+    store, read = fill(), []
+
+    def note(leaves):
+        read.append("leaves")
+        return leaves()
+
+    owner = DataOwner(store.keys, liar(store.path, leaves=note))
+    owner.upload(make_pictures([100, 101]), random_codes(3, 2), batch_size=1)
+    owner.remove(["0.jpg", "100.jpg"], batch_size=1)
+    store.keys.start_version()
+    owner.rotate(batch_size=10)
+    assert read == ["leaves"]
+
+
+def test_what_a_killed_writer_left_outside_is_swept_away(fill, tmp_path):
+    (tmp_path / "blobs").mkdir()
+    store = fill(blobs="blobs", count=3)
+    left = tmp_path / "blobs" / sha256(b"left").hexdigest()[:2] / sha256(b"left").hexdigest()
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"left")
+    DataOwner(store.keys, store.server).missing([])
+    assert not left.exists()
+    assert len(opened_by(store.user(), store.ids)) == 3
+
+
 def test_missing_keeps_the_order_of_ids(fill):
     store = fill(count=10)
     wanted = make_pictures(range(5, 25))
@@ -232,16 +259,28 @@ def test_removed_pictures_are_gone_and_the_others_stay(fill, mode):
     assert list(store.server.damage()) == []
 
 
-def test_an_unknown_name_stops_the_whole_removal(fill):
+@pytest.mark.parametrize(
+    ("unknown", "called"),
+    [("nobody.jpg", r"named nobody\.jpg"), (bytes(16), "0" * 32), ("00" * 16, "named 00")],
+)
+def test_an_unknown_name_stops_the_whole_removal(fill, unknown, called):
     store = fill()
-    with pytest.raises(StoreInputError, match=r"holds no picture named nobody\.jpg"):
-        store.owner.remove(["0.jpg", "nobody.jpg"], batch_size=1)
+    with pytest.raises(StoreInputError, match=f"holds no picture {called}"):
+        store.owner.remove(["0.jpg", unknown], batch_size=1)
     assert len(store.server) == 30
 
 
-def test_a_name_given_twice_is_removed_once(fill):
+def test_a_picture_can_be_removed_by_its_id(fill):
     store = fill()
-    store.owner.remove(["0.jpg", "0.jpg"])
+    store.owner.remove([store.ids[7], "8.jpg"])
+    assert store.owner.missing(store.pictures) == sorted(
+        store.pictures[7:9], key=lambda picture: store.keys.picture_id(picture.name)
+    )
+
+
+def test_a_picture_given_twice_is_removed_once(fill):
+    store = fill()
+    store.owner.remove(["0.jpg", "0.jpg", store.ids[0]])
     assert len(store.server) == 29
 
 
@@ -464,15 +503,17 @@ def test_a_server_cannot_have_an_old_version_granted_to_a_new_user(fill):
     assert access.versions == {2: store.keys.versions[2]}
 
 
-def test_a_server_cannot_change_the_mode_under_the_owners_hands(fill):
-    store = fill("keyed")
-    store.server.policy = replace(store.keys.policy, mode="plain")
-    code = random_codes(3, 1)
-    store.owner.upload(make_pictures([100]), code)
-    picture_id = store.keys.picture_id("100.jpg")
+def test_what_the_server_says_of_itself_later_does_not_count(fill):
+    """Mode and store are those of the keys."""
+    store, code = fill("keyed"), random_codes(3, 1)
+    store.server.policy = replace(store.keys.policy, mode="plain", store_id=bytes(16))
+    (picture_id,) = store.owner.upload(make_pictures([100]), code).ids
     (leaf,) = [row.leaf for row in store.server.prove([picture_id])]
     protection = CodeProtection(store.keys.policy, 1, store.keys.versions[1])
     assert [leaf.code] == protection.protect(code, [picture_id])
+    with CloudServer(store.path) as server:
+        opened = opened_by(store.user(server), [picture_id])
+    assert opened == {"100.jpg": make_pictures([100])[0].source}
 
 
 def test_keys_of_another_store(fill, tmp_path):

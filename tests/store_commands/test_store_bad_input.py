@@ -66,6 +66,10 @@ WRONG = {
         ["search", "S", "--query", "1.png", "--engine", "warp", *KEYS],
         "engine: 'warp', expected one of auto, flat",
     ),
+    "engine for sealed codes": (
+        ["search", "empty.store", "--query", "1.png", "--engine", "flat", "--keys", "other.keys"],
+        "--engine flat: the codes of empty.store are sealed",
+    ),
     "engine for millions": (
         ["search", "S", "--query", "1.png", "--engine", "ivf", *KEYS],
         "it is for more than 1000000",
@@ -109,7 +113,7 @@ WRONG = {
         "argument --codes: invalid choice: 'rot13'",
     ),
     "other settings": (
-        ["init", "N", "--keys", "other.keys", "--codes", "client"],
+        ["init", "N", "--keys", "other.keys", "--codes", "keyed"],
         "other.keys: belong to a store with another network or other codes",
     ),
     "blobs nowhere": (
@@ -132,7 +136,16 @@ def prepared(finished_run, pictures, tmp_path_factory):
     owners = [KeyFile.create(home / f"{name}.keys", OwnerKeys.generate()) for name in OWNERS]
     KeyFile.create(home / "user.keys", UserKeys.generate(owners[0].keys.owner_public))
     for command in (
-        ["init", home / "S", "--keys", home / "owner.keys", "--checkpoint", checkpoint],
+        [
+            "init",
+            home / "S",
+            "--codes",
+            "plain",
+            "--keys",
+            home / "owner.keys",
+            "--checkpoint",
+            checkpoint,
+        ],
         ["init", home / "empty.store", "--keys", home / "other.keys", "--checkpoint", checkpoint],
         [
             "add",

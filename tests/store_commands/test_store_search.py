@@ -169,7 +169,7 @@ def test_damaged_answer_is_named_and_the_others_opened(desk):
 
 def test_lying_server_leaves_nothing(desk, monkeypatch):
     """A server that swaps two pictures' ids: one line, no answers, no half folder."""
-    desk.fill()
+    desk.fill("--codes", "plain")
     monkeypatch.setattr(CloudServer, "search", lying(CloudServer.search))
     given = ("--query", desk.query, "--out", "answers", "--keys", desk.keys)
     finished = desk.run("search", desk.store, *given, code=1)
@@ -179,7 +179,7 @@ def test_lying_server_leaves_nothing(desk, monkeypatch):
 
 
 def test_only_complete_notices_what_was_left_out(desk, monkeypatch):
-    desk.fill()
+    desk.fill("--codes", "plain")
     expected = desk.search("truth", k=6).ranking[1:]
     monkeypatch.setattr(CloudServer, "search", forgetful(CloudServer.search))
     assert desk.search("answers", k=5).ranking == expected
@@ -188,7 +188,7 @@ def test_only_complete_notices_what_was_left_out(desk, monkeypatch):
 
 
 def test_engines_agree(desk):
-    desk.fill()
+    desk.fill("--codes", "keyed")
     assert desk.search("flat", "--engine", "flat").ranking == desk.search("auto").ranking
 
 
