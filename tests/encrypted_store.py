@@ -43,16 +43,13 @@ class Filled:
         return QueryUser(self.keys.access(), server or self.server, seen)
 
     def nearest(self, queries: np.ndarray, k: int) -> tuple[list, list]:
-        return nearest(queries, self.codes, self.ids, k)
-
-
-def nearest(queries, codes, ids, k) -> tuple[list, list]:
-    """Ids and distances by definition: pictures in the order (distance, id), query by query."""
-    ranked = [
-        sorted((int((query != code).sum()), i) for code, i in zip(codes, ids, strict=True))[:k]
-        for query in queries
-    ]
-    return [[i for _, i in row] for row in ranked], [[d for d, _ in row] for row in ranked]
+        """Ids and distances by definition: pictures in the order (distance, id)."""
+        coded = list(zip(self.codes, self.ids, strict=True))
+        ranked = [
+            sorted((int((query != code).sum()), picture_id) for code, picture_id in coded)[:k]
+            for query in queries
+        ]
+        return [[i for _, i in row] for row in ranked], [[d for d, _ in row] for row in ranked]
 
 
 def random_codes(seed: int, rows: int, bits: int = BITS) -> np.ndarray:

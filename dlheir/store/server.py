@@ -217,6 +217,12 @@ class CloudServer:
         with self._database.snapshot():
             return self._prove(picture_ids)
 
+    def witnesses(self) -> list[Proven]:
+        """Return the row of one picture under each live key version, with its proof."""
+        with self._database.snapshot():
+            rows = self._database.all("SELECT min(picture_id) FROM pictures GROUP BY key_version")
+            return self._prove([picture_id for (picture_id,) in rows])
+
     def get(self, picture_ids: Sequence[bytes]) -> Iterator[Served]:
         """Yield the sealed pictures with their proofs, in the order of the ids.
 

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dlheir import retrieval
-from dlheir.errors import InputError
 from dlheir.retrieval import check_codes
 from dlheir.store.content import decode_content
 from dlheir.store.envelope import envelope_tag, open_envelope
@@ -94,10 +93,11 @@ class QueryUser:
         Raises:
             InputError: when `codes` are no codes.
             StoreInputError: when there is no key of a live version.
+            LyingServerError: when a version is live only by the server's word.
         """
         queries = check_codes(codes, "query codes", self._access.policy.bits)
         # An empty store has no live version; by one trapdoor it knows how many queries there are.
-        live = self._server.key_versions or [max(self._access.versions)]
+        live = self._live_versions() or [max(self._access.versions)]
         return {version: self._protection(version).trapdoor(queries) for version in live}
 
     def search(self, codes: ArrayLike, k: int, complete: bool = False) -> Answers:
@@ -118,8 +118,6 @@ class QueryUser:
             StoreError: when somebody has written to the store meanwhile; ask again.
         """
         queries = check_codes(codes, "query codes", self._access.policy.bits)
-        if k < 1:
-            raise InputError(f"k: {k}, expected at least 1")
         if self._access.policy.mode == "client":
             return self._search_table(queries, k)[0]
         found = self._ask(queries, k)
@@ -161,6 +159,13 @@ class QueryUser:
             protection.check_mac(picture_id, record.code, tag, record.mac)
             name, picture = decode_content(content)
             yield Opened(picture_id, name, picture, record.envelope)
+
+    def _live_versions(self) -> list[int]:
+        """Key versions with a picture: under a retired one a revoked user reads trapdoors."""
+        proven = self._server.witnesses()
+        for leaf, proof, root in proven:
+            self._check_member(leaf.picture_id, leaf, proof, root)
+        return [leaf.key_version for leaf, _, _ in proven]
 
     def _ask(self, queries: NDArray[np.uint8], k: int) -> Found:
         for _ in range(_ATTEMPTS - 1):

@@ -4,7 +4,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from encrypted_store import nearest
 from store_writer import BATCH, codes_of, picture_of
 
 from dlheir.store import (
@@ -137,11 +136,11 @@ class KilledStore:
         ids = [keys.picture_id(name) for name in names]
         codes = codes_of(names, server.policy.bits)
         answers = user.search(codes, len(names), complete=True)
-        assert (answers.ids.tolist(), answers.distances.tolist()) == nearest(
-            codes, codes, ids, len(names)
-        )
-        for row, picture_id in enumerate(ids):
-            assert answers.distances[row, answers.ids[row].tolist().index(picture_id)] == 0
+        for row, code in enumerate(codes):
+            ranked = sorted(zip((codes != code).sum(axis=1).tolist(), ids, strict=True))
+            assert (0, ids[row]) in ranked
+            assert answers.ids[row].tolist() == [picture_id for _, picture_id in ranked]
+            assert answers.distances[row].tolist() == [distance for distance, _ in ranked]
         opened = [(answer.name, answer.picture) for answer in user.open_answers(ids)]
         assert opened == [tuple(picture_of(name)) for name in names]
         self.seen = user.seen  # the next root is this one or a later one

@@ -11,7 +11,7 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count, cycle, product
+from itertools import count, cycle, pairwise, product
 
 import numpy as np
 import pytest
@@ -42,14 +42,11 @@ def test_no_kill_loses_a_picture_or_leaves_half_a_batch(tmp_path, request, write
             job = store.job(kind, number)
             for _ in range(min(draw.integers(1, MOST_KILLS_A_JOB[kind] + 1), kills - aim.kills)):
                 outcome = writer.run(job, aim.moment(kind, store.outside))
+                aim.learn(kind, store.outside, outcome)
                 if not outcome.killed:  # the moment did not come
-                    assert outcome.code == 0, outcome.said
                     break
-                aim.hit(kind, outcome)
                 store.check_after_kill(job, outcome.said, tmp_path)
-            outcome = writer.run(job)
-            assert outcome.code == 0, outcome.said
-            aim.learn(kind, store.outside, outcome)
+            writer.run(job)
             store.check_after_end(job, tmp_path)
             jobs += 1
         if aim.kills == kills:
@@ -79,13 +76,12 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        steps: In the order in which they began, each with the time.
-        end: When the process had ended.
+        steps: In the order in which they began, each with the time; "ended" after the last of a
+            process that was not killed.
         code: Its exit code.
     """
 
     steps: list[tuple[str, float]]
-    end: float
     code: int
 
     @property
@@ -113,26 +109,24 @@ class Aim:
         return sum(hits for (of_kind, _), hits in self._hits.items() if of_kind == kind)
 
     def learn(self, kind, outside, outcome):
-        """Note how long each step takes, each time that it comes."""
+        """Count a kill, and note how long each whole step took, each time that it came."""
         durations = {}
-        ends = [begun for _, begun in outcome.steps[1:]] + [outcome.end]
-        for (step, begun), end in zip(outcome.steps, ends, strict=True):
+        for (step, begun), (_, end) in pairwise(outcome.steps):
             durations.setdefault(step, []).append(end - begun)
         self._durations.setdefault((kind, outside), {}).update(durations)
+        if outcome.killed:
+            self._hits[kind, outcome.said[-1]] += 1
 
     def moment(self, kind, outside) -> Moment:
         """Somewhere in the step that was hit, or at least tried, the fewest times.
 
         A short one is often over when the kill comes, which then hits what follows.
         """
-        durations = self._durations.get((kind, outside), {"opening": [0.03]})
+        durations = self._durations.get((kind, outside), {"opening": [0.3]})
         step = min(durations, key=lambda s: self._hits[kind, s] + self._tries[kind, s] / 4)
         self._tries[kind, step] += 1
         times = self._draw.integers(len(durations[step]))
         return Moment(step, times + 1, self._draw.uniform(0, durations[step][times]))
-
-    def hit(self, kind, outcome):
-        self._hits[kind, outcome.said[-1]] += 1
 
     def __str__(self):
         rows = sorted(self._hits.items(), key=lambda row: KINDS.index(row[0][0]))
@@ -159,7 +153,10 @@ class Writer:
             if word == "started":
                 process = int(number)
             elif word == "ended":
-                return Outcome(steps, at, int(number))
+                outcome = Outcome(steps, int(number))
+                assert outcome.killed or outcome.code == 0, outcome.said
+                steps += [] if outcome.killed else [("ended", at)]
+                return outcome
             else:
                 steps.append((line, at))
                 left -= moment is not None and line == moment.step

@@ -566,6 +566,38 @@ def test_a_server_cannot_talk_a_user_into_a_weaker_mode(fill, tmp_path):
         store.user(server)
 
 
+def still_under_the_old_version(old):
+    return lambda witnesses: [*old, *witnesses()]
+
+
+def under_the_old_version_by_its_word_alone(old):
+    def claim(witnesses):
+        (row,) = witnesses()
+        return [row, row._replace(leaf=row.leaf._replace(key_version=1))]
+
+    return claim
+
+
+@SERVER_SEARCHES
+@pytest.mark.parametrize(
+    "lie", [still_under_the_old_version, under_the_old_version_by_its_word_alone]
+)
+def test_no_trapdoor_is_made_for_a_version_that_no_picture_is_under(fill, liar, mode, lie):
+    """Else a revoked user, who has that version's key, and the server read everybody's queries."""
+    store = fill(mode)
+    old = store.server.witnesses()
+    store.keys.start_version()
+    store.owner.rotate()
+    assert store.user().trapdoor(QUERIES).keys() == {2}
+
+    def never(search, *_):
+        raise AssertionError("the server was asked")
+
+    server = liar(store.path, witnesses=lie(old), search=never)
+    with pytest.raises(LyingServerError):
+        store.user(server, seen=store.keys.seen).search(QUERIES, K)
+
+
 @SERVER_SEARCHES
 def test_a_withheld_grant_says_whom_to_ask(fill, mode):
     store = fill(mode)

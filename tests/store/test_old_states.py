@@ -99,6 +99,11 @@ def test_a_removed_picture_among_the_answers(fill, liar, mode):
             store.user(server).search(QUERIES, len(store.ids) - 1)
 
 
+def another(server):
+    """Answer as another server does."""
+    return lambda method, *arguments: getattr(server, method.__name__)(*arguments)
+
+
 @SERVER_SEARCHES
 def test_answers_of_two_moments_in_one(fill, liar, mode):
     """A picture that was removed and one that came later were never there together."""
@@ -108,15 +113,13 @@ def test_answers_of_two_moments_in_one(fill, liar, mode):
     store.owner.remove([store.pictures[store.ids.index(first)].name])
     k = len(store.ids) - 1
 
-    def search(search, trapdoors, k):
-        return old.search(trapdoors, k)
-
     def prove(prove, ids):
         return [*old.prove(ids[:1]), *prove(ids[1:])]
 
     query = store.codes[[store.ids.index(first)]]
     with old:
-        user = store.user(liar(store.path, search=search, prove=prove))
+        server = liar(store.path, witnesses=another(old), search=another(old), prove=prove)
+        user = store.user(server)
         with pytest.raises(LyingServerError, match="different moments"):
             user.search(query, k)
 
@@ -129,7 +132,7 @@ def test_the_number_of_answers_of_an_older_moment(fill, liar, mode):
     later = make_pictures(range(3, 30))
     store.owner.upload(later, random_codes(2, len(later)))
     with old:
-        server = liar(store.path, search=lambda search, *arguments: old.search(*arguments))
+        server = liar(store.path, witnesses=another(old), search=another(old))
         with pytest.raises(StoreError, match="written to meanwhile; ask again"):
             store.user(server).search(QUERIES, K)
 
@@ -159,11 +162,8 @@ def forked(fill, liar):
 
 def test_two_states_of_one_commit_are_noticed_by_who_sees_both(forked, liar):
     store, fork = forked
-    server = liar(
-        store.path,
-        search=lambda search, *arguments: fork.search(*arguments),
-        prove=lambda prove, ids: fork.prove(ids),
-    )
+    lies = {name: another(fork) for name in ("witnesses", "search", "prove")}
+    server = liar(store.path, **lies)
     user = store.user(server)
     user.search(QUERIES, K)
     for ask in (

@@ -135,21 +135,20 @@ def test_the_table_has_every_attack(leakage):
         if line.startswith("│")
     ]
 
-    def row(attack, mode, has, learns, share, chance):
-        return (attack, mode, has, learns, f"{share:.1%}", f"{chance:.1%}")
+    def row(attack, mode, has, learns, figures, share):
+        return attack, mode, has, learns, f"{figures[share]:.1%}", f"{figures['chance']:.1%}"
 
-    dictionary, repetition = leakage["dictionary"], leakage["repetition"]
-    known, padded = leakage["known_data"]["0.05"], leakage["lengths"]["padded"]
+    keyed, known = leakage["dictionary"]["keyed"], leakage["known_data"]["0.05"]
+    trapdoors, fetches = leakage["repetition"]["trapdoors"], leakage["repetition"]["fetches"]
+    together, padded = leakage["co_fetching"], leakage["lengths"]["padded"]
     assert len(set(rows)) == 2 + 2 + 7 + 4 + 2 + 2 + 1 + 2
     assert {
-        row(
-            "dictionary", "keyed", "240 pictures", "pictures' class", *dictionary["keyed"].values()
-        ),
-        row(
-            "repetition", "any", "fetches", "same query", *list(repetition["fetches"].values())[1:]
-        ),
-        row("known data", "any", "fetches, 5% known", "queries' class", *known.values()),
-        row("lengths", "any", "lengths, padded", "which file", padded["identified"], 1 / 600),
+        row("dictionary", "keyed", "240 pictures", "pictures' class", keyed, "accuracy"),
+        row("repetition", "plain, keyed", "trapdoors", "same query", trapdoors, "right"),
+        row("repetition", "any", "fetches", "same query", fetches, "right"),
+        row("known data", "any", "fetches, 5% known", "queries' class", known, "accuracy"),
+        row("co-fetching", "any", "fetches", "same class", together, "precision"),
+        row("lengths", "any", "lengths, padded", "which file", padded, "identified"),
     } <= set(rows)
     assert f"Padding adds {leakage['lengths']['padding_cost']:.1%}" in page.file.getvalue()
     without = {name: figures for name, figures in leakage.items() if name != "checkpoint"}
