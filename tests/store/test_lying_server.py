@@ -77,6 +77,11 @@ def no_answers(search, trapdoors, k):
     return found._replace(ids=found.ids[:, :0], distances=found.distances[:, :0])
 
 
+def no_answers_as_there_are_no_pictures(search, trapdoors, k):
+    found = no_answers(search, trapdoors, k)
+    return found._replace(root=replace(found.root, count=0))
+
+
 def answers_to_fewer_queries(search, trapdoors, k):
     found = search(trapdoors, k)
     return found._replace(ids=found.ids[:-1], distances=found.distances[:-1])
@@ -111,6 +116,7 @@ def distances_that_are_booleans(search, trapdoors, k):
         fewer_answers,
         more_answers,
         no_answers,
+        no_answers_as_there_are_no_pictures,
         answers_to_fewer_queries,
         fewer_distances_than_ids,
         answers_to_another_query,
