@@ -159,7 +159,7 @@ class Outcome:
         return {**found, "precision": retrieval.served_precision(relevant, ks)}
 
     def _leakage(self) -> dict[str, Any]:
-        """What the attacks find; the attacker's own pictures are the queries."""
+        """What the attacks find; the attacker has the network, and the queries as own pictures."""
         sizes = [
             content_length(name, (self.data.collection.root / name).stat().st_size)
             for name in self.data.split.database
@@ -171,6 +171,7 @@ class Outcome:
             self.queries.labels,
             sizes,
             self.data.seed,
+            class_weights=self.task.network.classifier.weight.detach().float().cpu().numpy(),
         )
 
     def _timing(self, trainer: Trainer) -> dict[str, float]:

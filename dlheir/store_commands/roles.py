@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from dlheir.errors import InputError
+from dlheir.store.errors import ConflictError
 from dlheir.store.grants import open_grants
 from dlheir.store.keyfile import KeyFile, Keys
 from dlheir.store.keys import Access, OwnerKeys
@@ -91,7 +92,8 @@ def asking(arguments: argparse.Namespace) -> Iterator[UserAtWork]:
         finally:
             if user.seen != seen:
                 _keep_seen(file.keys, user.seen, server)
-                file.save()
+                with suppress(ConflictError):  # another search, or the owner, has kept its own
+                    file.save()
 
 
 def access_of(keys: Keys, server: CloudServer) -> tuple[Access, int]:

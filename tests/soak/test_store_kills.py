@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, cycle, pairwise, product
@@ -99,7 +99,7 @@ class Aim:
     def __init__(self, draw):
         self._draw = draw
         self._tries, self._hits = Counter(), Counter()
-        self._durations = {}
+        self._durations = defaultdict(lambda: {"opening": [0.3]})  # seconds: anywhere, at first
 
     @property
     def kills(self) -> int:
@@ -113,7 +113,7 @@ class Aim:
         durations = {}
         for (step, begun), (_, end) in pairwise(outcome.steps):
             durations.setdefault(step, []).append(end - begun)
-        self._durations.setdefault((kind, outside), {}).update(durations)
+        self._durations[kind, outside].update(durations)
         if outcome.killed:
             self._hits[kind, outcome.said[-1]] += 1
 
@@ -122,7 +122,7 @@ class Aim:
 
         A short one is often over when the kill comes, which then hits what follows.
         """
-        durations = self._durations.get((kind, outside), {"opening": [0.3]})
+        durations = self._durations[kind, outside]
         step = min(durations, key=lambda s: self._hits[kind, s] + self._tries[kind, s] / 4)
         self._tries[kind, step] += 1
         times = self._draw.integers(len(durations[step]))

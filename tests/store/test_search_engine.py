@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from encrypted_store import SERVER_SEARCHES, Filled, nearest, random_codes, through_a_rotation
+from encrypted_store import SERVER_SEARCHES, Filled, random_codes, through_a_rotation
 
 from dlheir.errors import InputError
 from dlheir.retrieval import engines
@@ -24,7 +24,7 @@ def test_every_engine_gives_the_same_answers_throughout_a_rotation(fill, mode, e
     store = fill(mode)
     if engine == MILVUS:
         engine = request.getfixturevalue("milvus_url")
-    expected = nearest(QUERIES, store.codes, store.ids, K)
+    expected = store.nearest(QUERIES, K)
     for moment in through_a_rotation(store, 10):
         assert answers_of(store, engine) == expected, moment
 
@@ -46,7 +46,7 @@ def test_milvus_keeps_no_index_of_a_key_version_that_is_no_more(fill, milvus_url
 def test_ivf_gives_its_recall_and_waits_for_the_end_of_a_rotation(fill, monkeypatch):
     monkeypatch.setattr(engines, "_FLAT_IS_ENOUGH", 5)
     store = fill("keyed")
-    exact = nearest(QUERIES, store.codes, store.ids, K)
+    exact = store.nearest(QUERIES, K)
     for moment in through_a_rotation(store, 10):
         with CloudServer(store.path, "ivf") as server:
             assert 0.5 < server.recall(K) <= 1
@@ -87,7 +87,7 @@ class TestFile:
     @pytest.mark.parametrize("engine", ["flat", "buckets"])
     def test_it_is_built_once_for_each_state_of_the_store(self, fill, file, built, mode, engine):
         store = fill(mode)
-        expected = nearest(QUERIES, store.codes, store.ids, K)
+        expected = store.nearest(QUERIES, K)
         parts = []
         for _ in through_a_rotation(store, 10):
             built.clear()
@@ -115,7 +115,7 @@ class TestFile:
 
     def test_a_folder_that_cannot_be_written_has_no_cache(self, fill, tmp_path):
         store = fill("plain")
-        expected = nearest(QUERIES, store.codes, store.ids, K)
+        expected = store.nearest(QUERIES, K)
         assert answers_of(store, "flat", tmp_path / "nowhere" / "index.cache") == expected
 
     def test_a_stale_file_is_none(self, fill, file):

@@ -48,7 +48,9 @@ def test_every_damaged_picture_has_its_line(desk):
 def test_changed_code(full):
     """A server without keys sees that the table is wrong; the keys tell which picture it is."""
     picture_id = first_id(full)
-    change(full, "UPDATE pictures SET code = zeroblob(length(code)) WHERE picture_id = ?", picture_id)
+    change(
+        full, "UPDATE pictures SET code = zeroblob(length(code)) WHERE picture_id = ?", picture_id
+    )
     assert "do not agree with the signed root" in verify(full, faults=1)
     lines = verify(full, "--keys", full.keys, faults=3)
     assert "not the one that the owner signed for" in lines

@@ -51,8 +51,7 @@ def cluster_matching_attack(own_codes: ArrayLike, protected: ArrayLike) -> Clust
     pair's correlation, goes through the same permutation of rows and columns, flips become signs,
     and the constant stays where it is. Matching the two matrices is a graph matching: begin with a
     strongly correlated pair of own bits at each likely place, add column after column where the
-    moments with the columns placed so far agree most, then forget the half that fits worst and
-    grow again.
+    moments with the columns placed so far agree most, then forget what fits worst and grow again.
 
     Source: seed-and-grow follows Narayanan & Shmatikov, De-anonymizing Social Networks, IEEE S&P
     2009.
@@ -145,7 +144,7 @@ def _grow_chunk(own: Moments, seen: Moments, matchings: Matchings) -> Matchings:
     own_loss[matchings != 0] = np.inf
     row, column = np.nonzero(matchings)
     seen_loss[row, np.abs(matchings[row, column]) - 1] = np.inf
-    work = np.empty_like(products)  # one for all steps: allocation would take half the time
+    work = np.empty_like(products)  # for all steps: allocating anew is slow
     for _ in range(np.count_nonzero(matchings[0] == 0)):
         np.abs(products, out=work)
         work -= own_loss[:, :, None]

@@ -99,7 +99,8 @@ def measure_leakage(
 
     Returns:
         The `leakage` section of `results.json`; its figures have the names, and the meaning, of
-        the attributes of the attacks' dataclasses.
+        the attributes of the attacks' dataclasses. `needed` is the median number of known pairs
+        that determine every bit, None where 1,024 do not.
 
     Raises:
         InputError: when codes are no codes, too few, or not as many as labels and lengths.

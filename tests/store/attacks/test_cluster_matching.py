@@ -42,6 +42,14 @@ def test_finds_one_key_as_well_as_another(clustered):
         assert recovered(found.transform, transform) == 1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_two_pictures_a_class_are_enough(clustered, seed):
+    codes = clustered(24, classes=30, own=60, seed=seed)
+    transform = KeyedTransform.from_key(b"key", 24)
+    found = cluster_matching_attack(codes.own, transform.apply(codes.stored))
+    assert recovered(found.transform, transform) == 1
+
+
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_no_transform_fits_better(bits, seed):

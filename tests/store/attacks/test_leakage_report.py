@@ -74,7 +74,9 @@ def test_an_undone_transform_leaves_plain_codes(leakage):
 def test_requests_tell_in_every_mode(leakage):
     for link in leakage["repetition"].values():
         assert link["linked"] == 1
-        assert link["right"] > 0.9 > link["chance"]
+        assert link["right"] > 0.9
+        # Two requests meet with the sum of p^2, p = 1/r over the sum of 1/r, r to 240: 0.045.
+        assert link["chance"] == pytest.approx(0.045, abs=0.01)
     few, more = leakage["known_data"]["0.01"], leakage["known_data"]["0.05"]
     assert more["accuracy"] > few["accuracy"] > few["chance"]
     assert leakage["co_fetching"]["precision"] > 0.5
