@@ -20,8 +20,8 @@ Make an empty store in the server's folder DIR, for the owner's keys and one net
 From then on the keys belong to this store, and the store takes codes of this network alone.
 --codes says what the server sees of them, the answers being the same:
   client   nothing but their number: users download the sealed codes and search them themselves
-  keyed    codes under a secret transform that keeps distances: which pictures are alike; with the
-           network and a hundred pictures of the same kinds the transform is found out
+  keyed    codes under a secret transform that keeps distances: which pictures are alike; whoever
+           has the checkpoint finds the transform out
   plain    all of it, as in the paper: which pictures are alike, and with the network of what kind
 dlheir/store/THREATS.md has the whole of it."""
 EXAMPLE = """\
