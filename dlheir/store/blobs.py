@@ -6,13 +6,12 @@ written before the database row that names it: what a killed program leaves is a
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from dlheir.files import written_whole
+from dlheir.files import sync_folder, written_whole
 from dlheir.store.errors import StoreError, StoreInputError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -80,9 +79,9 @@ class FolderBlobs:
             file.parent.mkdir(exist_ok=True)
             with written_whole(file) as part:
                 part.write_bytes(data)
-            _sync_folder(file.parent)
+            sync_folder(file.parent)
             if file.parent not in self._synced:  # once is enough, also where it stood before
-                _sync_folder(self._path)
+                sync_folder(self._path)
                 self._synced.add(file.parent)
         except OSError as error:
             raise StoreError(f"{file}: cannot be written ({error.strerror})") from error
@@ -210,14 +209,6 @@ def _undamaged(data: bytes, name: str, path: str) -> bytes:
     if blob_name(data) != name:
         raise StoreError(f"{path}: is damaged (its bytes have another SHA-256 than its name)")
     return data
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _line(error: Any) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dlheir.files import written_whole
+from dlheir.files import sync_folder, written_whole
 from dlheir.store.errors import StoreError, StoreInputError
 from dlheir.store.file_system import is_network, is_read_only
 
@@ -113,6 +113,7 @@ class Database:
                     connection.commit()
                 finally:
                     connection.close()
+            sync_folder(path.parent)  # or a power cut could take the new name away
         except OSError as error:
             raise StoreInputError(f"{path}: cannot be created ({error.strerror})") from error
         except sqlite3.Error as error:

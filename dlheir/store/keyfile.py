@@ -7,6 +7,7 @@ which with the two above is bound to what is sealed, and `sealed`.
 """
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dlheir.files import written_whole
+from dlheir.files import sync_folder, written_whole
 from dlheir.store.errors import ConflictError, KeyFileError, StoreInputError
 from dlheir.store.keys import OwnerKeys, UserKeys
 from dlheir.store.passphrase import PassphraseKey
@@ -108,7 +109,10 @@ class KeyFile:
             fcntl.flock(file, fcntl.LOCK_EX)  # so that nobody saves between comparing and writing
             if self._path.read_bytes() != self._content:
                 raise ConflictError(f"{self._path}: was changed meanwhile; run the command again")
-            _write(self._path.resolve(), content)
+            path = self._path.resolve()
+            for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+                left.unlink(missing_ok=True)  # by a process that was killed: it holds keys
+            _write(path, content)
         self._content = content
 
 
@@ -172,11 +176,7 @@ def _write(path: Path, content: bytes) -> None:
         with os.fdopen(private, "wb") as file:
             file.write(content)
     # A lost name would bring the old keys back, and what was sealed since could not be opened.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import stat
 import subprocess
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -451,3 +452,15 @@ def test_a_commit_that_filled_the_disk_gives_the_room_back(disk):
             put(server, records(100, seed=1, size=50_000))
         assert sum(file.stat().st_size for file in folder.iterdir()) < 200_000
     assert files_below(folder) == ["store.sqlite"]
+
+
+def test_a_new_store_is_on_the_disk_with_its_name(tmp_path, monkeypatch):
+    synced = []
+
+    def record(descriptor):
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        synced.append((kind, (tmp_path / "store.sqlite").exists()))
+
+    monkeypatch.setattr(os, "fsync", record)
+    create(tmp_path / "store.sqlite").close()
+    assert synced == [("file", False), ("folder", True)]

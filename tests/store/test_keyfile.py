@@ -349,6 +349,15 @@ def test_what_a_killed_process_left_is_no_hindrance(tmp_path, owner):
     assert list(tmp_path.iterdir()) == [tmp_path / "keys"]
 
 
+def test_the_next_save_removes_what_a_killed_one_left(tmp_path, owner):
+    """It holds keys."""
+    file = KeyFile.create(tmp_path / "keys", owner)
+    for name in (".keys.123.part", ".other.123.part"):
+        (tmp_path / name).write_text("keys")
+    file.save()
+    assert {path.name for path in tmp_path.iterdir()} == {"keys", ".other.123.part"}
+
+
 def test_secrets_go_into_no_file_that_somebody_else_made(tmp_path, owner, monkeypatch):
     """In a folder that others can write to: a file, put where the temporary one will be."""
     planted = tmp_path / f".keys.{os.getpid()}.part"
