@@ -10,6 +10,9 @@ from dlheir.data import PictureFolder
 from dlheir.errors import InputError
 from dlheir.models.weights import read_torch_file
 from dlheir.runs import RunFolder
+from dlheir.store.content import content_length, padme
+from dlheir.store.envelope import OVERHEAD
+from dlheir.store.owner import BATCH_SIZE
 
 # Weights and thresholds stay float32 in all of them.
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -60,9 +63,15 @@ def check_room(run: RunFolder, data: PictureFolder, network: nn.Module) -> None:
     Raises:
         InputError: The disk has less.
     """
-    pictures = sum(path.stat().st_size for path in data.paths(data.split.database))
+    names = data.split.database
+    sizes = [path.stat().st_size for path in data.paths(names)]
+    sealed = sorted(
+        padme(content_length(name, size)) + OVERHEAD
+        for name, size in zip(names, sizes, strict=True)
+    )
+    store = sum(sealed) + sum(sealed[-BATCH_SIZE:])  # a batch stands in SQLite's log, too
     weights = sum(4 * parameter.numel() for parameter in network.parameters())
-    needed = pictures + weights * CHECKPOINT_COPIES + SMALL_FILES
+    needed = store + weights * CHECKPOINT_COPIES + SMALL_FILES
     if run.path.is_dir():  # what a resumed run wrote before is replaced
         needed -= sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
     parent = next(path for path in [run.path, *run.path.resolve().parents] if path.exists())

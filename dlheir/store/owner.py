@@ -25,6 +25,7 @@ from dlheir.store.record import Record
 from dlheir.store.root import SignedRoot
 from dlheir.store.server import CloudServer
 
+BATCH_SIZE = 256  # pictures that an upload stores in one transaction
 Progress = Callable[[int], None]
 """Called with the number of pictures just done."""
 
@@ -114,7 +115,7 @@ class DataOwner:
         self,
         pictures: Sequence[Picture],
         codes: ArrayLike,
-        batch_size: int = 256,
+        batch_size: int = BATCH_SIZE,
         progress: Progress | None = None,
     ) -> Upload:
         """Seal each picture (EncImg) and store it with its code (hashgen), in the order of ids.
