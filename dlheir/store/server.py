@@ -282,6 +282,7 @@ class CloudServer:
             root, leaves = self.leaves()
         except StoreError as error:
             yield str(error)
+            yield from self._damaged_rows()
             return
         if MerkleTree(leaves).root != root.root:
             yield f"{self.path}: codes and hashes do not agree with the signed root"
@@ -292,6 +293,16 @@ class CloudServer:
                 yield str(error)
             if progress is not None:
                 progress(1)
+
+    def _damaged_rows(self) -> Iterator[str]:
+        """The pictures whose rows are gone or wrong, as far as the sealed ones in the file tell."""
+        with suppress(StoreError):
+            ids = "SELECT picture_id FROM envelopes WHERE typeof(picture_id) = 'blob'"
+            for (picture_id,) in self._database.all(ids):
+                try:
+                    self._pictures.leaf(picture_id)
+                except StoreError as error:
+                    yield f"picture {picture_id.hex()}: {error}"
 
     def _file_faults(self) -> Iterator[str]:
         """What SQLite finds wrong with its file, which need not concern any picture."""

@@ -237,6 +237,17 @@ def test_every_picture_that_is_gone_is_named(intact, path, change):
             assert fault.startswith(f"{path}: picture {picture_id.hex()} is damaged")
 
 
+def test_pictures_whose_rows_are_damaged_are_named(intact, path):
+    damaged = sorted(ids_of(STORED))[3:5]
+    path.write_bytes(intact)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE pictures SET mac = x'00' WHERE picture_id = ?", damaged[:1])
+        connection.execute("DELETE FROM pictures WHERE picture_id = ?", damaged[1:])
+    with CloudServer(path) as server:
+        _, *lines = server.damage()
+    assert sorted(line.split()[1] for line in lines) == [f"{i.hex()}:" for i in damaged]
+
+
 @pytest.mark.parametrize(
     "change", ["UPDATE pictures SET code = x'ff0f0000'", "DELETE FROM pictures WHERE mac < x'80'"]
 )
