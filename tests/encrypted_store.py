@@ -177,3 +177,15 @@ def liar():
     yield liar
     for server in opened:
         server.close()
+
+
+def opened_by(user, ids):
+    return {answer.name: answer.picture for answer in user.open_answers(ids)}
+
+
+def everything(store):
+    """Name and picture of all that the store holds, and each picture's code, as a user sees it."""
+    user, ids = store.user(), store.server.picture_ids
+    found = user.search(random_codes(1, 3), 10_000)
+    assert sorted(found.ids[0]) == ids
+    return opened_by(user, ids), found.ids.tolist(), found.distances.tolist()

@@ -17,7 +17,7 @@ _CLASSES: dict[str, type[EmbeddedIndex]] = {
 }
 ENGINES = ("auto", *_CLASSES)
 
-_FLAT_IS_ENOUGH = 1_000_000  # codes, which the flat engine compares in half a millisecond
+_FLAT_IS_ENOUGH = 1_000_000  # codes; so many the flat engine compares in about a millisecond
 
 
 def choose_engine(engine: str, bits: int) -> str:

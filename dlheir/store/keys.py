@@ -16,12 +16,11 @@ from Crypto.Protocol.DH import import_x25519_private_key
 
 from dlheir.errors import InputError
 from dlheir.store import signing
+from dlheir.store.derivation import KEY_BYTES, MAX_KEY_VERSION
 from dlheir.store.errors import StoreInputError
 from dlheir.store.policy import NO_NETWORK, STORE_ID_BYTES, Mode, Policy
 from dlheir.store.record import PICTURE_ID_BYTES
 
-KEY_BYTES = 32
-_MAX_KEY_VERSION = 2**32 - 1
 _MAX_SEQUENCE = 2**64 - 1
 
 
@@ -241,7 +240,7 @@ def _policy(text: str | None) -> Policy | None:
 
 def _version(text: str) -> int:
     number = int(text)
-    if not 1 <= number <= _MAX_KEY_VERSION:
+    if not 1 <= number <= MAX_KEY_VERSION:
         raise ValueError
     return number
 

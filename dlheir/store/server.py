@@ -70,12 +70,7 @@ class CloudServer:
 
     @classmethod
     def create(
-        cls,
-        path: str | Path,
-        policy: Policy,
-        root: SignedRoot,
-        blobs: str | None = None,
-        engine: str = "auto",
+        cls, path: str | Path, policy: Policy, root: SignedRoot, blobs: str | None = None
     ) -> Self:
         """Make an empty store and open it.
 
@@ -85,7 +80,6 @@ class CloudServer:
             root: of the empty store: sequence 0.
             blobs: where sealed pictures live: a folder, relative to the file's, or an fsspec URL;
                 null: in the file.
-            engine: see `__init__`.
 
         Raises:
             StoreInputError: when the file exists or the folder does not.
@@ -93,7 +87,7 @@ class CloudServer:
         """
         _open_blobs(Path(path), blobs)  # refuses what is none before there is a store
         Database.create(Path(path), policy.encode(), root.encode(), blobs)
-        return cls(path, engine)
+        return cls(path)
 
     def close(self) -> None:
         """Close the file. A second call does nothing."""

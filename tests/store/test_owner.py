@@ -1,8 +1,7 @@
-"""The data owner: what is uploaded, in which order and pieces, and how keys change."""
+"""The data owner: what is uploaded, in which order and pieces, and what is removed."""
 
 import hmac
 import io
-from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -10,10 +9,11 @@ import pytest
 from encrypted_store import (
     ALL_MODES,
     BITS,
+    everything,
     make_pictures,
+    opened_by,
     random_codes,
     rotate_some,
-    with_another_code,
 )
 from PIL import Image
 
@@ -22,32 +22,12 @@ from dlheir.store import (
     CloudServer,
     ConflictError,
     DataOwner,
-    LyingServerError,
-    OwnerKeys,
     Picture,
-    QueryUser,
     StoreError,
     StoreInputError,
-    UserKeys,
-    new_policy,
-    open_grants,
 )
 from dlheir.store.content import padme
 from dlheir.store.envelope import OVERHEAD
-from dlheir.store.protection import CodeProtection
-
-
-def opened_by(user, ids):
-    return {answer.name: answer.picture for answer in user.open_answers(ids)}
-
-
-def everything(store):
-    """Name and picture of all that the store holds, and each picture's code, as a user sees it."""
-    user, ids = store.user(), store.server.picture_ids
-    found = user.search(random_codes(1, 3), 10_000)
-    assert sorted(found.ids[0]) == ids
-    return opened_by(user, ids), found.ids.tolist(), found.distances.tolist()
-
 
 # Upload.
 
@@ -299,226 +279,3 @@ def test_a_removed_name_can_come_back_as_another_picture(fill):
     store.owner.remove(["0.jpg"])
     store.owner.upload([Picture("0.jpg", b"another")], random_codes(9, 1))
     assert opened_by(store.user(), store.ids[:1]) == {"0.jpg": b"another"}
-
-
-# Rotation.
-
-
-@ALL_MODES
-@pytest.mark.parametrize("outside", [False, True], ids=["in the file", "blobs outside"])
-def test_rotation_changes_every_sealed_byte_and_no_answer(fill, tmp_path, mode, outside):
-    if outside:
-        (tmp_path / "blobs").mkdir()
-    store, done = fill(mode, blobs="blobs" if outside else None), []
-    before, records = everything(store), [s.record for s in store.server.get(store.ids)]
-    assert store.owner.outdated == 0
-    assert store.keys.start_version() == 2
-    assert store.owner.outdated == 30
-    store.owner.rotate(batch_size=8, progress=done.append)
-    assert done == [8, 8, 8, 6]
-    assert store.owner.outdated == 0
-    assert store.server.key_versions == {2: 30}
-    assert everything(store) == before
-    for old, new in zip(records, store.server.get(store.ids), strict=True):
-        assert new.record.envelope[10:] != old.envelope[10:]
-        assert new.record.mac != old.mac
-        assert mode != "client" or new.record.code != old.code
-    assert list(store.server.damage()) == []
-    store.keys.versions.pop(1)  # nothing needs the old key any more
-    assert everything(store) == before
-
-
-@ALL_MODES
-def test_an_interrupted_rotation_goes_on_where_it_was(fill, mode):
-    store = fill(mode)
-    before = everything(store)
-    store.keys.start_version()
-    rotate_some(store.owner, 11)
-    assert store.server.key_versions == {1: 19, 2: 11}
-    assert everything(store) == before
-    done = []
-    with CloudServer(store.path) as server:
-        resumed = DataOwner(store.keys, server)
-        assert resumed.outdated == 19
-        resumed.rotate(progress=done.append)
-    assert sum(done) == 19
-    assert store.server.key_versions == {2: 30}
-    assert everything(store) == before
-
-
-def test_two_versions_behind_is_brought_up_at_once(fill):
-    store = fill()
-    before = everything(store)
-    store.keys.start_version()
-    rotate_some(store.owner, 10)
-    store.keys.start_version()
-    rotate_some(store.owner, 5)
-    assert len(store.server.key_versions) == 3
-    assert everything(store) == before
-    store.owner.rotate()
-    assert store.server.key_versions == {3: 30}
-    assert everything(store) == before
-
-
-def test_without_a_new_version_rotation_does_nothing(fill):
-    store = fill()
-    root = store.server.root
-    store.owner.rotate()
-    assert store.server.root == root
-
-
-def test_new_pictures_go_under_the_new_version_at_once(fill):
-    store = fill()
-    store.keys.start_version()
-    store.owner.upload(make_pictures([100]), random_codes(3, 1))
-    assert store.server.key_versions == {1: 30, 2: 1}
-
-
-def test_users_have_their_grants_before_the_first_picture_needs_them(fill, liar):
-    store, order = fill(), []
-    users = [UserKeys.generate(store.keys.owner_public) for _ in range(2)]
-    store.keys.users = {str(n): user.public_key for n, user in enumerate(users)}
-
-    def note(what):
-        def noting(method, *arguments):
-            order.append(what)
-            return method(*arguments)
-
-        return noting
-
-    server = liar(store.path, put_grant=note("grant"), replace=note("replace"))
-    store.keys.start_version()
-    DataOwner(store.keys, server).rotate(batch_size=10)
-    assert order == ["grant"] * 4 + ["replace"] * 3  # both versions for both users
-    for user in users:
-        access = open_grants(user, store.server.grants(user.public_key))
-        assert access.versions == store.keys.versions
-        assert len(opened_by(QueryUser(access, store.server), store.ids)) == 30
-
-
-def test_after_a_rotation_a_new_user_gets_the_new_version_alone(fill):
-    store = fill()
-    store.keys.start_version()
-    store.owner.rotate()
-    user = UserKeys.generate(store.keys.owner_public)
-    store.owner.grant(user.public_key)
-    access = open_grants(user, store.server.grants(user.public_key))
-    assert access.versions == {2: store.keys.versions[2]}
-
-
-def test_in_an_empty_store_a_user_gets_the_primary_version(fill):
-    store = fill(count=0)
-    user = UserKeys.generate(store.keys.owner_public)
-    store.owner.grant(user.public_key)
-    assert open_grants(user, store.server.grants(user.public_key)).versions == store.keys.versions
-
-
-def test_a_damaged_picture_stops_the_rotation_and_earlier_batches_stand(fill, tmp_path):
-    (tmp_path / "blobs").mkdir()
-    store = fill(blobs="blobs")
-    damaged = sorted(store.ids)[6]
-    (leaf,) = [row.leaf for row in store.server.prove([damaged])]
-    name = leaf.envelope_hash.hex()
-    (tmp_path / "blobs" / name[:2] / name).write_bytes(b"damaged")
-    store.keys.start_version()
-    with pytest.raises(StoreError, match=name):
-        store.owner.rotate(batch_size=2)
-    assert store.server.key_versions == {1: 24, 2: 6}
-    store.owner.remove([store.pictures[store.ids.index(damaged)].name])
-    store.owner.rotate()
-    assert store.server.key_versions == {2: 29}
-
-
-# Lies to the owner.
-
-
-def codes_swapped(get, ids):
-    served = list(get(ids))
-    records = [one.record for one in served]
-    other = with_another_code(records)
-    for place, record in ((0, records[other]), (other, records[0])):
-        served[place] = served[place]._replace(record=records[place]._replace(code=record.code))
-    yield from served
-
-
-def pictures_swapped(get, ids):
-    first, second, *rest = get(ids)
-    yield from (second, first, *rest)
-
-
-def one_picture_less(get, ids):
-    yield from list(get(ids))[:-1]
-
-
-def one_picture_more(get, ids):
-    yield from [*get(ids), *get(ids[:1])]
-
-
-@ALL_MODES
-@pytest.mark.parametrize(
-    "lie", [codes_swapped, pictures_swapped, one_picture_less, one_picture_more]
-)
-def test_the_owner_seals_anew_only_what_was_uploaded(fill, liar, mode, lie):
-    """Else the owner would sign for what the server made of it."""
-    store = fill(mode)
-    root = store.server.root
-    store.keys.start_version()
-    with pytest.raises(LyingServerError):
-        DataOwner(store.keys, liar(store.path, get=lie)).rotate()
-    assert store.server.root == root
-
-
-def test_an_older_record_of_the_same_picture_is_not_sealed_anew(fill, liar):
-    store = fill()
-    (old,) = store.server.get(store.ids[:1])
-    store.owner.remove(["0.jpg"])
-    store.owner.upload([Picture("0.jpg", b"another")], store.codes[:1])
-
-    def replay(get, ids):
-        for served in get(ids):
-            yield old if served.record.picture_id == store.ids[0] else served
-
-    store.keys.start_version()
-    with pytest.raises(LyingServerError, match=store.ids[0].hex()):
-        DataOwner(store.keys, liar(store.path, get=replay)).rotate()
-
-
-class ClaimsVersions(CloudServer):
-    """Says that pictures are still under versions that they left, or never were under."""
-
-    @property
-    def key_versions(self):
-        return {1: 10, 2: 20, 9: 1}
-
-
-def test_a_server_cannot_have_an_old_version_granted_to_a_new_user(fill):
-    """With the old key and the server's old copies, the new user would open what was removed."""
-    store = fill()
-    store.keys.start_version()
-    store.owner.rotate()
-    user = UserKeys.generate(store.keys.owner_public)
-    with ClaimsVersions(store.path) as server:
-        DataOwner(store.keys, server).grant(user.public_key)
-    access = open_grants(user, store.server.grants(user.public_key))
-    assert access.versions == {2: store.keys.versions[2]}
-
-
-def test_what_the_server_says_of_itself_later_does_not_count(fill):
-    """Mode and store are those of the keys."""
-    store, code = fill("keyed"), random_codes(3, 1)
-    store.server.policy = replace(store.keys.policy, mode="plain", store_id=bytes(16))
-    (picture_id,) = store.owner.upload(make_pictures([100]), code).ids
-    (leaf,) = [row.leaf for row in store.server.prove([picture_id])]
-    protection = CodeProtection(store.keys.policy, 1, store.keys.versions[1])
-    assert [leaf.code] == protection.protect(code, [picture_id])
-    with CloudServer(store.path) as server:
-        opened = opened_by(store.user(server), [picture_id])
-    assert opened == {"100.jpg": make_pictures([100])[0].source}
-
-
-def test_keys_of_another_store(fill, tmp_path):
-    store, other = fill(), OwnerKeys.generate()
-    with pytest.raises(StoreInputError, match="belong to no store yet"):
-        DataOwner(other, store.server)
-    with pytest.raises(StoreInputError, match="not the store of these keys"):
-        DataOwner(other.bind(new_policy(BITS, "keyed")), store.server)
