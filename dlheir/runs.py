@@ -94,6 +94,16 @@ class RunFolder:
         return self.checkpoints / "best.ckpt"
 
     @property
+    def attempts(self) -> Path:
+        """What became of each attempt of a sweep to make this run; beside the folder."""
+        return self.path.parent / "attempts" / f"{self.run_id}.json"
+
+    @property
+    def log(self) -> Path:
+        """What all attempts of a sweep printed."""
+        return self.attempts.with_suffix(".log")
+
+    @property
     def finished(self) -> bool:
         """Whether the run came to its end."""
         return self.results.is_file()
