@@ -43,6 +43,7 @@ class HashingTask(LightningModule):
         resize: How pictures are brought to that square (set by the data).
         tail: "none" or "inverted_residual"; null takes the network's own.
         backbone_weights: null, "DEFAULT" (torchvision's ImageNet weights) or a state dict's path.
+        hash_order: "sigmoid_first" as in the paper, or "pool_first": what the hash layer does first.
         options: More arguments of the network, such as {replace_last: 14}.
         threshold: Bits are 1 at or above it: a number in (0, 1), or "median" for each bit's
             median over the training set.
@@ -70,6 +71,7 @@ class HashingTask(LightningModule):
         resize: Literal["warp", "letterbox", "crop"] = "warp",
         tail: str | None = None,
         backbone_weights: str | None = None,
+        hash_order: Literal["sigmoid_first", "pool_first"] = "sigmoid_first",
         options: dict[str, Any] | None = None,
         threshold: float | Literal["median"] = 0.5,
         objective: str = "cross_entropy",
@@ -97,6 +99,7 @@ class HashingTask(LightningModule):
             resize=resize,
             tail=tail,
             backbone_weights=backbone_weights,
+            hash_order=hash_order,
             **(options or {}),
         )
         # The settings rebuild the network from a checkpoint alone, without this class.

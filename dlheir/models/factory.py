@@ -24,6 +24,7 @@ def get_model(
     backbone_weights: str | Path | None = None,
     *,
     resize: str = "warp",
+    hash_order: str = "sigmoid_first",
     **options: Any,
 ) -> HashingNetwork:
     """Build a network, in training mode as any new module.
@@ -39,6 +40,7 @@ def get_model(
         backbone_weights: "DEFAULT" (torchvision's ImageNet weights) or the path of a state dict
             that fills the backbone; None for random weights.
         resize: "warp", "letterbox" or "crop", see `PictureTransform`.
+        hash_order: "sigmoid_first" (the paper's) or "pool_first", see `HashLayer`.
         options: what the model's builder takes, such as `replace_last`.
 
     Raises:
@@ -49,7 +51,14 @@ def get_model(
             "give weights or backbone_weights, not both: weights fill the backbone too"
         )
     network = build_network(
-        name, bits, num_classes, image_size, tail=tail, resize=resize, **options
+        name,
+        bits,
+        num_classes,
+        image_size,
+        tail=tail,
+        resize=resize,
+        hash_order=hash_order,
+        **options,
     )
     if backbone_weights is not None:
         load_backbone(network.features, find_entry(name), backbone_weights)
@@ -66,6 +75,7 @@ def build_network(
     *,
     tail: str | None = None,
     resize: str = "warp",
+    hash_order: str = "sigmoid_first",
     **options: Any,
 ) -> HashingNetwork:
     """Build a network with random weights; `get_model` describes the arguments."""
@@ -77,6 +87,7 @@ def build_network(
         "image_size": image_size,
         "tail": entry.resolve_tail(tail),
         "resize": resize,
+        "hash_order": hash_order,
     }
     resolved_options = entry.resolve_options(settings["tail"], options)
     transform = PictureTransform(image_size, entry.mean, entry.std, resize)

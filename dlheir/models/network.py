@@ -40,7 +40,7 @@ class HashingNetwork(nn.Module):
         super().__init__()
         self.features = trunk.features
         self.tail = trunk.tail
-        self.hash_layer = HashLayer(trunk.channels, bits)
+        self.hash_layer = HashLayer(trunk.channels, bits, settings["hash_order"])
         self.classifier = nn.Linear(bits, num_classes)
         self.register_buffer("threshold", torch.full((bits,), 0.5))
         self.transform = transform

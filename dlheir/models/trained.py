@@ -12,6 +12,8 @@ from dlheir.models.registry import find_entry
 from dlheir.models.weights import check_state_dict, fill, read_torch_file
 
 PREFIX = "network."
+# Settings that older checkpoints do not name.
+BEFORE_THERE_WAS_A_CHOICE = {"hash_order": "sigmoid_first"}
 # A network runs at any size and however pictures are resized; memory_efficient changes no value.
 FREE_SETTINGS = frozenset({"name", "image_size", "resize", "memory_efficient"})
 
@@ -43,7 +45,7 @@ def read_trained(path: Path) -> TrainedNetwork:
         raise InputError(f"{path} is no checkpoint of dlheir: it names no network")
     named = check_state_dict(state, path)
     own = {k.removeprefix(PREFIX): v for k, v in named.items() if k.startswith(PREFIX)}
-    return TrainedNetwork(settings, own)
+    return TrainedNetwork(BEFORE_THERE_WAS_A_CHOICE | settings, own)
 
 
 def load_trained(network: HashingNetwork, path: str | Path) -> None:

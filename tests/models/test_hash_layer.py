@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from dlheir.errors import InputError
 from dlheir.models import HashLayer
 
 
@@ -20,8 +21,9 @@ def saturating_layer():
     return layer
 
 
-def test_value_worked_out_by_hand():
-    layer = HashLayer(in_channels=1, bits=1).eval()
+@pytest.mark.parametrize("order", ["sigmoid_first", "pool_first"])
+def test_value_worked_out_by_hand(order):
+    layer = HashLayer(in_channels=1, bits=1, order=order).eval()
     with torch.no_grad():
         layer.conv.weight.fill_(2)
         layer.conv.bias.fill_(-1)
@@ -31,11 +33,23 @@ def test_value_worked_out_by_hand():
         layer.norm.bias.fill_(0.5)
     features = [0.0, 1.0, 2.0, 3.0]
     normalised = [3 * (2 * x - 1 - 1) / math.sqrt(4 + 1e-5) + 0.5 for x in features]
-    expected = sum(sigmoid(x) for x in normalised) / 4  # pooled after the sigmoid, not before
+    expected = {
+        "sigmoid_first": sum(sigmoid(x) for x in normalised) / 4,
+        "pool_first": sigmoid(sum(normalised) / 4),
+    }
 
     result = layer(torch.tensor(features).view(1, 1, 2, 2))
 
-    assert result.item() == pytest.approx(expected, abs=1e-6)
+    assert result.item() == pytest.approx(expected[order], abs=1e-6)
+
+
+def test_the_paper_pools_after_the_sigmoid():
+    assert HashLayer(in_channels=1, bits=1).order == "sigmoid_first"
+
+
+def test_other_orders_are_refused():
+    with pytest.raises(InputError, match="hash_order must be one of sigmoid_first, pool_first"):
+        HashLayer(in_channels=1, bits=1, order="max_first")
 
 
 def test_one_activation_per_bit():

@@ -57,6 +57,7 @@ def test_settings_hold_defaults_too():
         "image_size": 224,
         "tail": "inverted_residual",
         "resize": "warp",
+        "hash_order": "sigmoid_first",
         "replace_last": 14,
         "expansion": 1,
         "block_channels": 512,

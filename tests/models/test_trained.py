@@ -53,6 +53,12 @@ def test_all_settings_come_from_the_file(network, saved):
     assert all(torch.equal(v, loaded.state_dict()[k]) for k, v in network.state_dict().items())
 
 
+def test_checkpoints_from_before_the_order_could_be_chosen(network, saved):
+    older = {k: v for k, v in network.settings.items() if k != "hash_order"}
+    path = saved(network, hyper_parameters={"network": older})
+    assert load_checkpoint(path).settings == network.settings
+
+
 def test_weights_fill_a_network_of_another_image_size(network, saved):
     filled = get_model(**SETTINGS | {"image_size": 96}, replace_last=2, weights=saved(network))
     assert filled.settings["image_size"] == 96
@@ -67,6 +73,7 @@ def test_weights_fill_a_network_of_another_image_size(network, saved):
         ({"num_classes": 4}, "num_classes 3, not 4"),
         ({"replace_last": 3}, "replace_last 2, not 3"),
         ({"block_channels": 32}, "block_channels 96, not 32"),
+        ({"hash_order": "pool_first"}, "hash_order sigmoid_first, not pool_first"),
     ],
 )
 def test_weights_of_another_architecture(network, saved, asked, expected):
