@@ -5,12 +5,9 @@ import importlib
 import os
 import sys
 import traceback
-from importlib.resources import files
-from pathlib import Path
 
-import yaml
-
-from dlheir.errors import InputError, find_input_error
+from dlheir.errors import InputError, WorkError, find_input_error
+from dlheir.experiment_files import with_config
 from dlheir.store.errors import EnvelopeError, LyingServerError, StoreError
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -27,6 +24,11 @@ commands:
                  dlheir fit --config experiments/paper/dlheir_384.yaml --data.root PICTURES
   test         the second half alone:
                  dlheir test --config FILE --ckpt_path FILE
+  sweep        a grid of runs over GPUs and machines, from one YAML file:
+                 dlheir sweep experiments/paper/table1.yaml --dry-run
+                 dlheir sweep experiments/paper/table1.yaml --gpus-per-run 1
+  report       tables, plots and a page from finished runs, beside the paper's figures:
+                 dlheir report runs/table1
   complexity   parameters and multiply-accumulates, with the paper's columns:
                  dlheir complexity dlheir densenet201 --bits 48
   store        seal your own pictures, let a server search them, open the answers:
@@ -42,13 +44,15 @@ exit codes: 0 done, 1 the work failed, 2 the arguments or the input are wrong, 1
 COMMANDS = {
     "fit": "dlheir.training",
     "test": "dlheir.training",
+    "sweep": "dlheir.sweep.main",
+    "report": "dlheir.report.main",
     "complexity": "dlheir.complexity",
     "store": "dlheir.store_commands.main",
 }
-DEFAULT_CONFIG = "experiments/quickstart.yaml"
 # What to do after an interruption or on a full disk; all other work starts again.
 GOES_ON = {
     "fit": "the same command with --ckpt_path last goes on",
+    "sweep": "the same command goes on",
     "store init": "the same command goes on",
     "store add": "the same command goes on",
     "store remove": "the same command goes on",
@@ -100,7 +104,7 @@ def _dispatch(arguments: list[str]) -> None:
         raise InputError(f"unknown command {command!r}; there are {known}; see dlheir --help")
     module = importlib.import_module(COMMANDS[command])
     if command in {"fit", "test"}:
-        module.main([command, *_with_config(arguments[1:])])
+        module.main([command, *with_config(arguments[1:])])
     else:
         module.main(arguments[1:])
 
@@ -116,7 +120,7 @@ def _explain(error: BaseException, goes_on: str | None) -> tuple[int, str]:
         return WRONG_INPUT, f"no space left on the disk; make room; {goes_on or 'start again'}"
     if isinstance(error, OSError) and error.errno in NO_ACCESS:
         return WRONG_INPUT, f"{error.filename}: {error.strerror}; choose a place you may write to"
-    if isinstance(error, StoreError | EnvelopeError | LyingServerError):
+    if isinstance(error, WorkError | StoreError | EnvelopeError | LyingServerError):
         return FAILED, str(error)
     first = (str(error).strip() or "no message").splitlines()[0]
     return FAILED, f"{type(error).__name__}: {first} (--debug shows where)"
@@ -131,45 +135,3 @@ def _is_full_disk(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _with_config(arguments: list[str]) -> list[str]:
-    """Give `--config` its default, and find experiments that come with the package."""
-    if {"-h", "--help"} & set(arguments):
-        return arguments
-    if not any(a == "--config" or a.startswith("--config=") for a in arguments):
-        return ["--config", str(_experiment(DEFAULT_CONFIG)), *arguments]
-    found = list(arguments)
-    for i, argument in enumerate(arguments):
-        if argument.startswith("--config="):
-            found[i] = f"--config={_experiment(argument.removeprefix('--config='))}"
-        elif argument == "--config" and i + 1 < len(arguments):
-            found[i + 1] = str(_experiment(arguments[i + 1]))
-    return found
-
-
-def _experiment(name: str) -> Path:
-    """A configuration file: as it is, else from a clone's or a wheel's experiments."""
-    inside = Path(str(files("dlheir")))
-    places = [
-        Path(name),
-        inside.parent / name,
-        inside / name.replace("experiments", "_experiments", 1),
-    ]
-    for place in places:
-        if place.is_file():
-            _check_yaml(place)
-            return place
-    raise InputError(f"--config {name}: no such file, here or among dlheir's experiments")
-
-
-def _check_yaml(path: Path) -> None:
-    """Refuse what is no YAML here, where the file's name is known."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", see line {mark.line + 1}" if mark else ""
-        raise InputError(f"--config {path}: not written in YAML{where}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"--config {path}: no settings in it; expected lines like `runs: FOLDER`")

@@ -1,10 +1,17 @@
-"""The errors that the command line answers with one line and exit code 2."""
+"""The errors that the command line answers with one line: exit code 2, or 1 for `WorkError`."""
 
 
 class InputError(ValueError):
     """The arguments or the input are wrong.
 
     The message is one line that names the file, argument or value and says what to do.
+    """
+
+
+class WorkError(Exception):
+    """The work failed, with nothing wrong in what was asked.
+
+    The message is one line that says what failed.
     """
 
 
