@@ -61,6 +61,4 @@ def _check_yaml(path: Path, argument: str) -> None:
         where = f", see line {mark.line + 1}" if mark else ""
         raise InputError(f"{argument}{path}: not written in YAML{where}") from error
     if not isinstance(content, dict):
-        raise InputError(
-            f"{argument}{path}: no settings in it; expected lines like `runs: FOLDER`"
-        )
+        raise InputError(f"{argument}{path}: no settings in it; expected lines like `runs: FOLDER`")

@@ -1,6 +1,7 @@
 """A run's folder: its name, its files and its state."""
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,11 @@ class RunFolder:
         return self.checkpoints / "best.ckpt"
 
     @property
+    def lock(self) -> Path:
+        """There while a process is at work in the folder."""
+        return self.path / ".lock"
+
+    @property
     def attempts(self) -> Path:
         """What became of each attempt of a sweep to make this run; beside the folder."""
         return self.path.parent / "attempts" / f"{self.run_id}.json"
@@ -126,16 +132,21 @@ def run_id(config: dict[str, Any], content: dict[str, Any]) -> str:
         `<model>-<bits>b-<size>px-s<seed>-<hash8>`. The hash covers every setting but those that
         say where or how fast the run goes, so a new setting counts unless it is listed there.
     """
-    decisive = {
-        section: {k: v for k, v in config[section].items() if k not in circumstances}
-        for section, circumstances in _CIRCUMSTANCES.items()
-    }
+    decisive = decisive_settings(config)
     model, data = decisive["model"], decisive["data"]
     digest = sha256_of({**decisive, "seed": config["seed_everything"], "content": content})
     return (
         f"{model['name']}-{model['bits']}b-{data['image_size']}px"
         f"-s{config['seed_everything']}-{digest[:8]}"
     )
+
+
+def decisive_settings(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The sections `model`, `data` and `trainer`, less what says where or how fast a run goes."""
+    return {
+        section: {k: v for k, v in config[section].items() if k not in circumstances}
+        for section, circumstances in _CIRCUMSTANCES.items()
+    }
 
 
 def git_commit() -> str | None:

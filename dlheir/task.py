@@ -43,7 +43,7 @@ class HashingTask(LightningModule):
         resize: How pictures are brought to that square (set by the data).
         tail: "none" or "inverted_residual"; null takes the network's own.
         backbone_weights: null, "DEFAULT" (torchvision's ImageNet weights) or a state dict's path.
-        hash_order: "sigmoid_first" as in the paper, or "pool_first": what the hash layer does first.
+        hash_order: What the hash layer does first: "sigmoid_first", as the paper, or "pool_first".
         options: More arguments of the network, such as {replace_last: 14}.
         threshold: Bits are 1 at or above it: a number in (0, 1), or "median" for each bit's
             median over the training set.

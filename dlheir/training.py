@@ -1,10 +1,11 @@
 """`dlheir fit` and `dlheir test`: Lightning's command line, one folder a run."""
 
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +17,33 @@ from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 
 from dlheir import data
-from dlheir.arguments import DESCRIPTION, Parser
+from dlheir.arguments import Parser
 from dlheir.callbacks.checkpointing import WholeFileCheckpointIO, checkpoint_callbacks
 from dlheir.callbacks.clock import TrainingClock
+from dlheir.callbacks.code import CodeVersion
 from dlheir.callbacks.metrics_csv import LogBeforeCheckpoint, MetricsCsv
 from dlheir.callbacks.progress import training_progress
-from dlheir.callbacks.retrieval import RetrievalCallback
 from dlheir.callbacks.threshold import FitThreshold
-from dlheir.callbacks.wandb import WandbOptions, WandbReport, wandb_logger
+from dlheir.callbacks.wandb import under_agent, wandb_logger, wandb_told_of_failures
+from dlheir.callbacks.wandb_report import WandbReport
 from dlheir.console import console
 from dlheir.data.split import write_split
 from dlheir.errors import InputError
-from dlheir.files import sha256_of_file, written_whole
+from dlheir.files import written_whole
+from dlheir.locks import locked, refuse_held
+from dlheir.memory import keep_freed_memory
 from dlheir.models.trained import load_trained
+from dlheir.naming import run_of
 from dlheir.preflight import check_room, check_trainer, steps_of
+from dlheir.processes import die_with_parent
 from dlheir.results import precision_table, read_results
-from dlheir.runs import RunFolder, run_id
+from dlheir.runs import RunFolder
+from dlheir.settings import check_seed, resolve, settings_parser
 from dlheir.store.attacks import leakage_table
 from dlheir.task import HashingTask
 
-TRAINER_DEFAULTS = {
-    "max_epochs": 200,  # the paper's
-    "devices": 1,
-    "log_every_n_steps": 10,
-    "enable_model_summary": False,
-    "num_sanity_val_steps": 0,
-    # The samplers share pictures among devices themselves; see EpochSampler.
-    "use_distributed_sampler": False,
-}
-# What numpy takes as a seed.
-SEEDS = 2**32
+# Tells helper processes who started them.
+MAIN_PROCESS = "DLHEIR_MAIN_PROCESS"
 
 
 class RunCLI(LightningCLI):
@@ -55,70 +53,33 @@ class RunCLI(LightningCLI):
     model: HashingTask
     run: RunFolder
     metrics: MetricsCsv
+    wandb_report: WandbReport
 
-    def __init__(self, args: list[str]) -> None:
+    def __init__(self, args: list[str], until_the_end: ExitStack) -> None:
+        self._until_the_end = until_the_end
         super().__init__(
             HashingTask,
             data.PictureFolder,
-            subclass_mode_data=True,
             save_config_callback=None,  # written once the run's folder is known
-            trainer_defaults=TRAINER_DEFAULTS,
-            parser_class=Parser,
-            parser_kwargs={command: _parser_texts(command) for command in self.subcommands()},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,  # keeps hyperparameters plain
             args=args,
         )
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """The two that a run has, with the arguments of Trainer's methods that are set here."""
-        skipped = {"model", "datamodule", "weights_only", "ckpt_path"}
-        return {
-            "fit": skipped | {"train_dataloaders", "val_dataloaders"},
-            "test": skipped | {"dataloaders", "verbose"},
-        }
-
-    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the seed; Lightning's own would take a random one, which no run id can name."""
-        parser.add_argument(
-            "--seed_everything",
-            type=int,
-            default=0,
-            help="Draws split, first weights, orders and augmentation.",
-        )
-
-    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add what a run is made of, the trainer's many arguments last."""
-        parser.add_argument(
-            "--ckpt_path",
-            type=str | None,
-            help="fit: `last` goes on where the same run was stopped, a file goes on from its "
-            "state; test: the checkpoint to test.",
-        )
-        parser.add_argument("--runs", type=str, default="runs", help="Folder of all runs.")
-        parser.add_argument(
-            "--experiment", type=str, default="default", help="Folder of runs that belong together."
-        )
-        parser.add_lightning_class_args(HashingTask, "model")
-        parser.add_lightning_class_args(data.PictureFolder, "data", subclass_mode=True)
-        parser.add_class_arguments(RetrievalCallback, "retrieval")
-        parser.add_class_arguments(WandbOptions, "wandb")
-        parser.add_lightning_class_args(Trainer, "trainer")
-        parser.set_defaults({f"trainer.{k}": v for k, v in TRAINER_DEFAULTS.items()})
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Link what two of them share."""
-        parser.link_arguments("seed_everything", "data.init_args.seed")
-        for name in ("num_classes", "image_size", "resize"):
-            parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
+    def setup_parser(self, *_: Any) -> None:
+        """Take the project's own parser for each of the two commands."""
+        self._subcommand_parsers = {name: settings_parser(name) for name in ("fit", "test")}
+        # Of Trainer's methods, all arguments are set here.
+        self._subcommand_method_arguments = {name: [] for name in self._subcommand_parsers}
+        self.parser = Parser()
+        commands = self.parser.add_subcommands()
+        for name, parser in self._subcommand_parsers.items():
+            commands.add_subcommand(name, parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, and refuse seeds that numpy would refuse later."""
         super().parse_arguments(parser, args)
-        seed = self.config[self.config.subcommand].seed_everything
-        if not 0 <= seed < SEEDS:
-            raise InputError(f"--seed_everything is {seed}; give a number from 0 to {SEEDS - 1}")
+        check_seed(self.config[self.config.subcommand].seed_everything)
 
     def _parse_ckpt_path(self) -> None:
         """Take no settings from a checkpoint, as Lightning would: the configuration decides."""
@@ -126,15 +87,13 @@ class RunCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Name the run after its content; give the trainer its folder, callbacks and loggers."""
         config, settings = self._resolved_config(), self.config_init[self.subcommand]
-        self.run = RunFolder(
-            Path(
-                config["runs"],
-                config["experiment"],
-                run_id(self._decisive(config), self._content()),
-            )
-        )
+        tested = self._tested_checkpoint() if self.subcommand == "test" else None
+        self.run = run_of(config, self.datamodule, tested)
         self.metrics = MetricsCsv(self.run.metrics)
-        wandb = wandb_logger(settings.wandb, self.run, config["experiment"], config)
+        wandb = wandb_logger(
+            settings.wandb, self.run, config, self.datamodule, self.metrics, str(self.subcommand)
+        )
+        self.wandb_report = WandbReport(settings.wandb, self.datamodule.public)
         given = dict(
             default_root_dir=str(self.run.path),
             logger=[self.metrics, *([wandb] if wandb else [])],
@@ -145,8 +104,9 @@ class RunCLI(LightningCLI):
                 FitThreshold(),
                 LogBeforeCheckpoint(self.metrics),
                 TrainingClock(),
+                CodeVersion(),
                 settings.retrieval,
-                WandbReport(settings.wandb),
+                self.wandb_report,
                 training_progress(),
             ],
             **kwargs,
@@ -159,6 +119,7 @@ class RunCLI(LightningCLI):
     def before_fit(self) -> None:
         """Begin the run's folder, or go on where it was."""
         self._stop_if_finished()
+        self._stop_if_busy()
         check_trainer(self.trainer, self.datamodule, trains=True)
         settings, done = self.config_init.fit, 0
         if settings.ckpt_path == "last":
@@ -171,8 +132,8 @@ class RunCLI(LightningCLI):
             load_trained(self.model.network, settings.ckpt_path)  # refuses another network's
             done = steps_of(Path(settings.ckpt_path))
         check_room(self.run, self.datamodule, self.model.network)
-        self.metrics.rewind(done)
         self._begin_folder()
+        self.metrics.rewind(done)
 
     def fit(self, **kwargs: Any) -> None:
         """Train."""
@@ -193,6 +154,7 @@ class RunCLI(LightningCLI):
     def before_test(self) -> None:
         """Begin a folder of its own for this checkpoint under these settings."""
         self._stop_if_finished()
+        self._stop_if_busy()
         check_trainer(self.trainer, self.datamodule, trains=False)
         load_trained(self.model.network, self._tested_checkpoint())  # refuses another network's
         check_room(self.run, self.datamodule, self.model.network)
@@ -219,35 +181,7 @@ class RunCLI(LightningCLI):
             raise
 
     def _resolved_config(self) -> dict[str, Any]:
-        """Every setting as plain values, as `config.yaml` holds them."""
-        parser = self._parser(self.subcommand)
-        text = parser.dump(self.config[self.subcommand], skip_unset=False)
-        resolved: dict[str, Any] = yaml.safe_load(text)
-        resolved["ckpt_path"] = None  # where a run was resumed from is not what it is
-        return resolved
-
-    def _decisive(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The configuration in the flat sections that `run_id` looks at."""
-        return {
-            **config,
-            "data": {
-                **config["data"]["init_args"],
-                "set": self.datamodule.set_name,
-                "image_size": self.datamodule.image_size,
-            },
-        }
-
-    def _content(self) -> dict[str, Any]:
-        """Hashes of what the configuration only points to."""
-        content: dict[str, Any] = {"split": self.datamodule.split_sha256}
-        weights = self.config[self.subcommand].model.backbone_weights
-        if weights is not None:
-            content["backbone_weights"] = (
-                weights if weights == "DEFAULT" else sha256_of_file(Path(weights))
-            )
-        if self.subcommand == "test":
-            content["tested"] = sha256_of_file(self._tested_checkpoint())
-        return content
+        return resolve(self._parser(self.subcommand), self.config[self.subcommand])
 
     def _tested_checkpoint(self) -> Path:
         path = self.config_init.test.ckpt_path
@@ -260,8 +194,14 @@ class RunCLI(LightningCLI):
     def _stop_if_finished(self) -> None:
         if self.run.finished:
             _say(f"{self.run.path}: finished already; nothing was changed")
+            if under_agent():
+                self.wandb_report.send(self.trainer)
             self._show_results()
             raise SystemExit(0)
+
+    def _stop_if_busy(self) -> None:
+        if not _is_helper():
+            refuse_held(self.run.lock)
 
     def _begin_folder(self) -> None:
         if _is_helper():
@@ -273,6 +213,7 @@ class RunCLI(LightningCLI):
                 f"{self.run.path}: cannot be made ({error.strerror}); choose another folder by "
                 "--runs"
             ) from error
+        self._until_the_end.enter_context(locked(self.run.lock))
         for part in self.run.path.rglob(".*.part"):  # of a process that was killed while writing
             part.unlink()
         write_split(self.run.split, self.datamodule.split, self.datamodule.facts)
@@ -302,14 +243,18 @@ def main(args: list[str]) -> None:
     # A batch system's or a sweep's request to stop is like Ctrl-C; Lightning alone would let a
     # test go on, and end a training with exit code 0.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    RunCLI(args)
+    _stay_with_main_process()
+    keep_freed_memory()
+    with ExitStack() as until_the_end, wandb_told_of_failures():
+        RunCLI(args, until_the_end)
 
 
-def _parser_texts(command: str) -> dict[str, str]:
-    return {
-        "usage": f"dlheir {command} [--config FILE] [--SECTION.NAME VALUE ...]",
-        "description": DESCRIPTION % {"command": command},
-    }
+def _stay_with_main_process() -> None:
+    """Have the helper processes of a distributed run end with the one that started them."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        os.environ[MAIN_PROCESS] = str(os.getpid())
+    elif MAIN_PROCESS in os.environ:  # not those that a batch system or torchrun started
+        die_with_parent(int(os.environ[MAIN_PROCESS]))
 
 
 def _as_list(value: Any) -> list[Any]:

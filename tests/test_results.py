@@ -41,6 +41,7 @@ RESULTS = {
     "device": "1 x CPU",
     "versions": {"python": "3.12"},
     "git_commit": None,
+    "code_sha256": "c" * 64,
 }
 
 
@@ -88,6 +89,7 @@ def test_written_and_read_back(tmp_path):
         changed("split", "counts", value={"database": 1}),
         changed("timing", "Search", value=-1),
         changed("git_commit", value=5),
+        changed("code_sha256", value="c" * 63),
     ],
 )
 def test_results_that_do_not_agree_with_the_schema(tmp_path, results):

@@ -24,6 +24,8 @@ STORE = [f"dlheir.store.{module.name}" for module in pkgutil.iter_modules(dlheir
         ("dlheir.retrieval", ("torch", *LIGHTNING, *CRYPTOGRAPHY, "dlheir.store", "dlheir.data")),
         ("dlheir.store.server", CRYPTOGRAPHY),
         ("dlheir.store_commands.main", ("torch", *LIGHTNING)),
+        ("dlheir.sweep.ledger", ("torch", *LIGHTNING)),
+        ("dlheir.report.main", ("torch", *LIGHTNING, "ray", "wandb", "faiss")),
         (",".join(STORE), ("torch", *LIGHTNING, "dlheir.models", "dlheir.data")),
     ],
 )

@@ -2,6 +2,9 @@
 
 import csv
 from argparse import Namespace
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,19 @@ class MetricsCsv(Logger):
                 [step, "" if epoch is None else int(epoch), name, value]
                 for name, value in new.items()
             )
+
+    def read(self) -> Iterator[tuple[int, dict[str, float]]]:
+        """Yield each step with all that was logged at it, the epoch included."""
+        if not self._path.exists():
+            return
+        with self._path.open(newline="", encoding="utf-8") as file:
+            for step, rows in groupby(csv.DictReader(file), key=itemgetter("step")):
+                metrics: dict[str, float] = {}
+                for row in rows:
+                    metrics[row["metric"]] = float(row["value"])
+                    if row["epoch"]:
+                        metrics["epoch"] = int(row["epoch"])
+                yield int(step), metrics
 
     @rank_zero_only
     def rewind(self, step: int) -> None:

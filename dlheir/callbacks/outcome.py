@@ -13,6 +13,7 @@ from pytorch_lightning import Callback, Trainer
 
 from dlheir import retrieval
 from dlheir.callbacks.clock import TrainingClock
+from dlheir.callbacks.code import CodeVersion
 from dlheir.collector import HashedSet
 from dlheir.complexity import measure
 from dlheir.data.folder import PictureFolder
@@ -136,6 +137,7 @@ class Outcome:
             "device": _device(trainer),
             "versions": versions(),
             "git_commit": git_commit(),
+            "code_sha256": _code(trainer),
         }
         if self.leakage:
             results["leakage"] = self._leakage()
@@ -204,6 +206,12 @@ class Outcome:
 
 def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
+def _code(trainer: Trainer) -> str:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    (code,) = (callback for callback in callbacks if isinstance(callback, CodeVersion))
+    return code.sha256
 
 
 def _device(trainer: Trainer) -> str:

@@ -16,6 +16,7 @@ from dlheir.checkpoints import load_checkpoint
 from dlheir.errors import InputError
 from dlheir.files import sha256_of_file
 from dlheir.machine import usable_cores
+from dlheir.memory import keep_freed_memory
 from dlheir.store.owner import Picture
 from dlheir.store.policy import NO_NETWORK, Policy
 
@@ -46,6 +47,7 @@ class Hasher:
         Raises:
             InputError: when the file is no checkpoint.
         """
+        keep_freed_memory()
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = load_checkpoint(checkpoint).to(self._device)
         # Convolutions are faster in this layout, on CPUs too.

@@ -37,6 +37,17 @@ def test_a_value_logged_twice_in_a_step_is_written_once(path):
     assert [row[0::2] for row in read(path)] == [("9", "loss"), ("9", "rate"), ("10", "loss")]
 
 
+def test_all_of_a_step_is_read_back_together(path):
+    assert list(MetricsCsv(path).read()) == []
+    MetricsCsv(path).log_metrics({"rate": 0.5, "epoch": 0}, step=9)
+    MetricsCsv(path).log_metrics({"loss": 0.1, "epoch": 0}, step=9)
+    MetricsCsv(path).log_metrics({"rate": 0.25}, step=10)
+    assert list(MetricsCsv(path).read()) == [
+        (9, {"rate": 0.5, "loss": 0.1, "epoch": 0}),
+        (10, {"rate": 0.25}),
+    ]
+
+
 def test_other_loggers_see_all_that_was_logged(path):
     metrics = {"loss": 0.5, "epoch": 3}
     MetricsCsv(path).log_metrics(metrics, step=1)

@@ -13,9 +13,11 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dlheir import load_checkpoint, retrieval
 from dlheir.callbacks.clock import TrainingClock
+from dlheir.callbacks.code import CodeVersion
 from dlheir.callbacks.metrics_csv import MetricsCsv
 from dlheir.callbacks.retrieval import RetrievalCallback
 from dlheir.callbacks.threshold import FitThreshold
+from dlheir.code_version import code_sha256
 from dlheir.data import PictureFolder
 from dlheir.errors import InputError
 from dlheir.files import sha256_of_file
@@ -55,6 +57,7 @@ def run_with(data, tmp_path_factory):
                 saving,
                 FitThreshold(),
                 TrainingClock(),
+                CodeVersion(),
                 RetrievalCallback(ks=KS, **settings),
             ],
             default_root_dir=run.path,
@@ -147,6 +150,7 @@ def test_results_describe_the_run(run, results, data):
     tested = results["tested_checkpoint"]
     assert tested == {"path": "checkpoints/last.ckpt", "sha256": sha256_of_file(run.last)}
     assert results["complexity"]["parameters"] > 0
+    assert results["code_sha256"] == code_sha256()
 
 
 def test_every_step_is_timed(results):

@@ -1,19 +1,21 @@
-"""Weights & Biases: no questions, no network, no private picture."""
+"""Weights & Biases: no private picture, and no run that fails for its report."""
 
 from types import SimpleNamespace
 
 import pytest
 import wandb
-from pytorch_lightning.loggers import WandbLogger
 
-from dlheir.callbacks.wandb import WandbOptions, WandbReport, wandb_logger
+from dlheir.callbacks.metrics_csv import MetricsCsv
+from dlheir.callbacks.wandb import RunLogger, WandbOptions
+from dlheir.callbacks.wandb_report import WandbReport
 from dlheir.runs import RunFolder
 
-PRECISION = {"20": 0.5, "40": 0.25}
 RESULTS = {
-    "precision": PRECISION,
-    "expected_precision": PRECISION,
-    "precision_ceiling": PRECISION,
+    "protocol": "paper",
+    "code_sha256": "00",
+    "precision": {"20": 0.5, "40": 0.25},
+    "expected_precision": {"20": 0.4, "40": 0.3},
+    "precision_ceiling": {"20": 1.0, "40": 0.5},
     "expected_map": 0.4,
     "complexity": {"parameters": 7},
     "timing": {"Search": 1.0},
@@ -21,52 +23,71 @@ RESULTS = {
 
 
 @pytest.fixture
-def offline(tmp_path, monkeypatch):
-    """No login anywhere, and whoever asks a person fails."""
-    for name in ("WANDB_API_KEY", "WANDB_MODE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked"))
-    run = RunFolder(tmp_path / "the-run")
-    run.path.mkdir()
-    return run
+def report(tmp_path, monkeypatch):
+    """Send a report of `RESULTS`; what was logged comes back."""
 
+    def report(public=False, finish=lambda: None, **options):
+        run = RunFolder(tmp_path / "the-run")
+        logged, summary = [], {}
+        monkeypatch.setattr("dlheir.callbacks.wandb_report.read_results", lambda _: RESULTS)
+        monkeypatch.setattr(wandb, "Image", lambda path: path)
+        monkeypatch.setattr(wandb, "finish", finish)
+        logger = RunLogger(run, MetricsCsv(run.metrics), "offline")
+        logger._experiment = SimpleNamespace(
+            log=logged.append,
+            define_metric=lambda *_, **__: None,
+            config=SimpleNamespace(update=lambda *_, **__: None),
+            summary=SimpleNamespace(update=summary.update),
+        )
+        trainer = SimpleNamespace(
+            is_global_zero=True, default_root_dir=str(run.path), loggers=[logger]
+        )
+        WandbReport(WandbOptions(**options), public).on_test_end(trainer, None)
+        return run, logged, summary
 
-def test_without_a_login_it_is_offline_and_has_the_runs_name(offline):
-    logger = wandb_logger(WandbOptions(), offline, "an experiment", {"seed_everything": 3})
-    settings = logger._wandb_init
-    assert settings["mode"] == "offline"
-    assert settings["id"] == settings["name"] == "the-run"
-    assert settings["group"] == "an experiment"
-
-
-def test_disabled_makes_no_logger(offline):
-    assert wandb_logger(WandbOptions(mode="disabled"), offline, "x", {}) is None
+    return report
 
 
 @pytest.mark.parametrize(
     ("public", "pictures", "sent"), [(True, False, 1), (False, False, 0), (False, True, 1)]
 )
-def test_report_sends_private_pictures_only_when_told_to(
-    offline, monkeypatch, public, pictures, sent
-):
-    logged, summary = [], {}
-    monkeypatch.setattr("dlheir.callbacks.wandb.read_results", lambda _: RESULTS)
-    monkeypatch.setattr(wandb, "Image", lambda path: path)
-    monkeypatch.setattr(wandb, "finish", lambda: logged.append("finished"))
-    logger = WandbLogger(save_dir=offline.path, offline=True)
-    logger._experiment = SimpleNamespace(
-        log=logged.append, summary=SimpleNamespace(update=summary.update)
-    )
-    trainer = SimpleNamespace(
-        is_global_zero=True,
-        default_root_dir=str(offline.path),
-        loggers=[logger],
-        datamodule=SimpleNamespace(public=public),
-    )
-    WandbReport(WandbOptions(pictures=pictures)).on_test_end(trainer, None)
-    assert sum(entry == {"retrieval": str(offline.picture)} for entry in logged) == sent
-    assert logged[0]["precision_at_k"].data == [[20, 0.5, 0.5, 0.5], [40, 0.25, 0.25, 0.25]]
-    assert logged[-1] == "finished"
-    assert summary["expected_map"] == 0.4
+def test_private_pictures_are_sent_only_when_told_to(report, public, pictures, sent):
+    run, logged, _ = report(public, pictures=pictures)
+    assert sum(row == {"retrieval": str(run.picture)} for row in logged) == sent
+
+
+def test_precision_is_a_curve_over_k_and_metrics_to_sort_by(report):
+    _, logged, summary = report()
+    assert logged == [
+        {
+            "k": 20,
+            "precision_at_k/served": 0.5,
+            "precision_at_k/expected": 0.4,
+            "precision_at_k/ceiling": 1.0,
+        },
+        {
+            "k": 40,
+            "precision_at_k/served": 0.25,
+            "precision_at_k/expected": 0.3,
+            "precision_at_k/ceiling": 0.5,
+        },
+    ]
+    assert summary == {
+        "precision_at_20": 0.5,
+        "precision_at_40": 0.25,
+        "expected_precision_at_20": 0.4,
+        "expected_precision_at_40": 0.3,
+        "precision_ceiling_at_20": 1.0,
+        "precision_ceiling_at_40": 0.5,
+        "expected_map": 0.4,
+        "parameters": 7,
+        "timing": {"Search": 1.0},
+    }
+
+
+def test_run_is_done_although_wandb_does_not_answer(report, capsys):
+    def finish():
+        raise TimeoutError("Timed out")
+
+    report(finish=finish)
+    assert "W&B has not got all of this run (Timed out)" in capsys.readouterr().err
