@@ -31,6 +31,8 @@ commands:
                  dlheir report runs/table1
   complexity   parameters and multiply-accumulates, with the paper's columns:
                  dlheir complexity dlheir densenet201 --bits 48
+  benchmark    speed as ratios, on this machine:
+                 dlheir benchmark sweep
   store        seal your own pictures, let a server search them, open the answers:
                  dlheir store --help                          the whole story in order
 
@@ -47,6 +49,7 @@ COMMANDS = {
     "sweep": "dlheir.sweep.main",
     "report": "dlheir.report.main",
     "complexity": "dlheir.complexity",
+    "benchmark": "dlheir.benchmarks.main",
     "store": "dlheir.store_commands.main",
 }
 # What to do after an interruption or on a full disk; all other work starts again.

@@ -12,6 +12,7 @@ NOT_OF_A_RUN = (
     "cli.py",
     "experiment_files.py",
     "checkpoints.py",
+    "benchmarks",
     "report",
     "store_commands",
     "sweep",
