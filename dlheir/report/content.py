@@ -1,0 +1,185 @@
+"""What a report says: its sections, put together once for the page and for Markdown."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dlheir.report.ablations import Ablation, ablations_of
+from dlheir.report.cost import cost, cost_table, table2
+from dlheir.report.drawing import Plot, styles
+from dlheir.report.groups import DataSet, Group, Row, groups_of, place, rows_of
+from dlheir.report.pictures import Picture, has_picture, pictures_of
+from dlheir.report.plots import Styles, ablation_plot, precision_over_cost, precision_over_k
+from dlheir.report.precision import in_paper, precision_table
+from dlheir.report.reading import Cell, Collected
+from dlheir.report.settings import BITS, IMAGE_SIZE, MODEL, differing
+from dlheir.report.table import Line, Table
+from dlheir.sweep.ledger import State
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table and what is drawn of it.
+
+    Attributes:
+        table: Figures.
+        plots: Their drawings.
+        folded: Whether the drawings say it and the table is for those who look closer.
+    """
+
+    table: Table
+    plots: tuple[Plot, ...] = ()
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """Parts under one heading."""
+
+    heading: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A whole report.
+
+    Attributes:
+        title: Names of the folders that it is of.
+        counts: How many cells are in which state, in a line.
+        notes: What a reader should know about the folders.
+        sections: Tables and plots.
+        pictures: Some retrieval pictures.
+        more_pictures: How many others lie in the runs' folders.
+    """
+
+    title: str
+    counts: str
+    notes: tuple[str, ...]
+    sections: tuple[Section, ...]
+    pictures: tuple[Picture, ...]
+    more_pictures: int
+
+    @property
+    def parts(self) -> list[Part]:
+        """Those of all sections."""
+        return [part for section in self.sections for part in section.parts]
+
+
+def content_of(title: str, collected: Collected) -> Content:
+    """Put a report together.
+
+    Args:
+        title: What its cells have in common.
+        collected: The cells.
+    """
+    rows = rows_of(collected.cells)
+    groups, ablations = groups_of(rows), ablations_of(rows)
+    in_ablations = {row for ablation in ablations for row in ablation.rows}
+    tables1 = _main_groups(groups, in_ablations)
+    told = in_ablations | {row for group in tables1 for row in group.rows}
+    bits = styles(sorted({row.bits for row in rows if row.done}))
+    sections = [
+        Section("What is missing", _missing(collected.cells)),
+        Section("Table 1: precision by image size and bits", _tables1(tables1, bits)),
+        Section("Ablations", _ablations(ablations, bits)),
+        Section("Other settings", _others([row for row in rows if row not in told])),
+        Section("Table 2: parameters and operations", _table2(rows)),
+        Section("Precision over operations", _costs(rows)),
+    ]
+    pictures = pictures_of(tables1 or groups)
+    return Content(
+        title,
+        _counts(collected.cells),
+        collected.notes,
+        tuple(section for section in sections if section.parts),
+        tuple(pictures),
+        sum(map(has_picture, collected.cells)) - len(pictures),
+    )
+
+
+def _main_groups(groups: Sequence[Group], in_ablations: set[Row]) -> list[Group]:
+    """Groups with a table of their own: the largest of each network, and what is told nowhere."""
+    found: list[Group] = []
+    for group in groups:
+        first = all((group.model, group.data) != (other.model, other.data) for other in found)
+        told = in_ablations.issuperset(group.rows)
+        if len(group.rows) > 1 and (first or not told):
+            found.append(group)
+    return found
+
+
+def _counts(cells: Sequence[Cell]) -> str:
+    counts = Counter("missing" if cell.state is State.NEW else str(cell.state) for cell in cells)
+    parts = [f"{count} {state}" for state, count in counts.most_common()]
+    return f"{len(cells)} cells: {', '.join(parts)}"
+
+
+def _missing(cells: Sequence[Cell]) -> tuple[Part, ...]:
+    lines = [Line((cell.run_id,), (), cell.why) for cell in cells if cell.state is not State.DONE]
+    table = Table("missing", "What is missing", ("cell",), ("why",), tuple(lines))
+    return (Part(table),) if lines else ()
+
+
+def _tables1(groups: Sequence[Group], bits: Styles) -> tuple[Part, ...]:
+    names = _numbered("table1", len(groups))
+    return tuple(
+        Part(
+            precision_table(
+                name, group.title, group.rows, (IMAGE_SIZE, BITS), in_paper(group.rows)
+            ),
+            tuple(precision_over_k(f"{name}-precision-over-k", group, bits)),
+        )
+        for name, group in zip(names, groups, strict=True)
+    )
+
+
+def _ablations(ablations: Sequence[Ablation], bits: Styles) -> tuple[Part, ...]:
+    parts = []
+    names = _numbered("ablation", len(ablations))
+    for number, ablation in zip(names, ablations, strict=True):
+        name = f"{number}-{ablation.axis.rpartition('.')[2]}"
+        title = f"{ablation.axis} on {ablation.data.name}"
+        keys = (*ablation.context, ablation.axis)
+        table = precision_table(name, title, ablation.rows, keys)
+        ks = {k for row in ablation.rows for k in row.ks}
+        parts.append(Part(table, (ablation_plot(name, ablation, min(ks), bits),) if ks else ()))
+    return tuple(parts)
+
+
+def _others(rows: Sequence[Row]) -> tuple[Part, ...]:
+    parts = []
+    by_data = _by_data(rows)
+    for name, (data, alike) in zip(_numbered("others", len(by_data)), by_data.items(), strict=True):
+        keys = [MODEL, IMAGE_SIZE, BITS]
+        keys += [key for key in differing([row.settings for row in alike]) if key not in keys]
+        ordered = sorted(alike, key=lambda row: (row.model, place(row)))
+        parts.append(Part(precision_table(name, f"On {data.name}", ordered, keys, in_paper(alike))))
+    return tuple(parts)
+
+
+def _table2(rows: Sequence[Row]) -> tuple[Part, ...]:
+    return (Part(table2(rows)),) if any(row.done for row in rows) else ()
+
+
+def _costs(rows: Sequence[Row]) -> tuple[Part, ...]:
+    parts = []
+    by_data = _by_data([row for row in rows if row.done])
+    by_data = {data: alike for data, alike in by_data.items() if len({cost(r) for r in alike}) > 1}
+    for name, (data, alike) in zip(_numbered("cost", len(by_data)), by_data.items(), strict=True):
+        k = min(k for row in alike for k in row.ks)
+        plot = precision_over_cost(name, data, alike, k)
+        parts.append(Part(cost_table(name, data, alike, k), (plot,), folded=True))
+    return tuple(parts)
+
+
+def _by_data(rows: Sequence[Row]) -> dict[DataSet, list[Row]]:
+    found: dict[DataSet, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.data].append(row)
+    return dict(sorted(found.items()))
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    """Names of files: the first one, which most people look for, has no number."""
+    return [name, *(f"{name}-{number}" for number in range(2, count + 1))][:count]

@@ -1,0 +1,133 @@
+"""`dlheir report`: tables, plots and a page from the folders of runs."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlheir.errors import InputError
+from dlheir.files import written_whole
+from dlheir.one_line_parser import OneLineParser
+from dlheir.report.content import Content, content_of
+from dlheir.report.page import to_html, to_markdown
+from dlheir.report.reading import collect, is_run
+
+_DESCRIPTION = """\
+Compare finished runs, beside the paper's figures: a page (index.html, one file with everything in
+it), the same as Markdown (report.md), its tables as CSV (tables/) and its plots as PNG (plots/).
+Runs without results are shown as such. Everything comes from the folders, which may have been made
+on several machines.
+
+The page holds retrieval pictures of some runs, and so a few of your own pictures where runs were
+made on them: whoever gets the page sees them.
+"""
+_PAGE, _MARKDOWN = "index.html", "report.md"
+_FOLDERS = {"tables": "*.csv", "plots": "*.png", "pictures": "*.png"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written.
+
+    Attributes:
+        page: Its page.
+        counts: How many cells it has in which state, in a line.
+    """
+
+    page: Path
+    counts: str
+
+    def __str__(self) -> str:
+        return f"{self.page} ({self.counts})"
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run `dlheir report`.
+
+    Raises:
+        InputError: An argument is wrong, or a folder holds no runs.
+    """
+    arguments = _parser().parse_args(argv)
+    report = write_report(arguments.runs, arguments.out or _default_place(arguments.runs[0]))
+    sys.stdout.write(f"{report}\n")
+
+
+def write_report(folders: Sequence[Path], out: Path) -> Report:
+    """Write a report about all runs below some folders.
+
+    Args:
+        folders: Folders of experiments, experiments or single runs.
+        out: The folder to write, which holds nothing or an earlier report.
+
+    Raises:
+        InputError: A folder holds no runs, or `out` holds other things.
+    """
+    collected = collect(folders)
+    _check_place(out)
+    title = ", ".join(dict.fromkeys(folder.resolve().name for folder in folders))
+    content = content_of(title, collected)
+    written = {path for name, data in _files(content) for path in [_write(out / name, data)]}
+    for name, pattern in _FOLDERS.items():  # an earlier report had other tables
+        for old in set((out / name).glob(pattern)) - written:
+            old.unlink()
+    return Report(out / _PAGE, content.counts)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="dlheir report",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUNS",
+        help="a folder of experiments, an experiment, or a single run",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write it; the default is report/ in the first RUNS, or beside a single run",
+    )
+    return parser
+
+
+def _default_place(folder: Path) -> Path:
+    return (folder.resolve().parent if is_run(folder.resolve()) else folder) / "report"
+
+
+def _check_place(out: Path) -> None:
+    if any(is_run(place) for place in (out.resolve(), *out.resolve().parents)):
+        raise InputError(f"--out {out}: a run's folder; choose another one")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: not a folder; choose another place")
+    own = {_PAGE, _MARKDOWN, *_FOLDERS}
+    others = [
+        p.name
+        for p in (sorted(out.iterdir()) if out.is_dir() else [])
+        if p.name not in own and not p.name.endswith(".part")
+    ]
+    if others:
+        raise InputError(f"--out {out}: holds {others[0]}, no report's; choose another folder")
+
+
+def _files(content: Content) -> Iterator[tuple[str, bytes]]:
+    for part in content.parts:
+        yield f"tables/{part.table.name}.csv", part.table.to_csv().encode()
+        for plot in part.plots:
+            yield f"plots/{plot.name}.png", plot.png
+    for picture in content.pictures:
+        yield f"pictures/{picture.run_id}.png", picture.png
+    yield _MARKDOWN, to_markdown(content).encode()
+    yield _PAGE, to_html(content).encode()
+
+
+def _write(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as part:
+        part.write_bytes(data)
+    return path
