@@ -32,7 +32,7 @@ def write_results(path: Path, results: dict[str, Any]) -> None:
         jsonschema.ValidationError: It does not agree with `results.schema.json`: a fault of the
             program.
     """
-    jsonschema.validate(results, _schema())
+    _validator().validate(results)
     write_json(path, results)
 
 
@@ -44,7 +44,7 @@ def read_results(path: Path) -> dict[str, Any]:
     """
     try:
         results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.validate(results, _schema())
+        _validator().validate(results)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no results there; the run has not finished") from error
     except (ValueError, jsonschema.ValidationError) as error:
@@ -84,7 +84,6 @@ def precision_table(results: dict[str, Any]) -> Table:
 
 
 @cache
-def _schema() -> dict[str, Any]:
+def _validator() -> jsonschema.Draft202012Validator:
     text = files("dlheir").joinpath("results.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+    return jsonschema.Draft202012Validator(json.loads(text))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from dlheir.report.groups import Row
@@ -14,12 +15,12 @@ def disagreements(rows: Sequence[Row]) -> tuple[str, ...]:
     """Say in which versions of code and libraries, and in which splits, counted runs differ."""
     found = [results for row in rows for results in row.results]
     packages = dict.fromkeys(name for results in found for name in results["versions"])
-    questions: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
-        ("code", lambda results: results["code_sha256"][:_DIGITS]),
-        ("git commit", lambda results: _commit(results["git_commit"])),
-        *((name, lambda results, name=name: results["versions"].get(name)) for name in packages),
-    ]
-    lines = [_different(what, found, of) for what, of in questions]
+    lines = [_different("code", found, lambda results: results["code_sha256"][:_DIGITS])]
+    if lines[0]:  # commits to documents change no code
+        lines.append(
+            _different("git commit", found, lambda results: _commit(results["git_commit"]))
+        )
+    lines += [_different(name, found, partial(_version, name)) for name in packages]
     return tuple(line for line in (*lines, *_splits(rows)) if line)
 
 
@@ -51,6 +52,11 @@ def _splits(rows: Sequence[Row]) -> list[str]:
             )
     seeds = sorted({where[-1] for where, found in splits.items() if len(found) > 1})
     return [f"Different pictures or splits with seed {seed}." for seed in seeds]
+
+
+def _version(package: str, results: dict[str, Any]) -> str | None:
+    version: str | None = results["versions"].get(package)
+    return version
 
 
 def _commit(commit: str | None) -> str:
