@@ -182,9 +182,4 @@ def _unfinished(attempts: Sequence[Attempt]) -> tuple[State, str]:
     last = max(attempts, key=lambda attempt: attempt.began, default=None)
     if last is None or last.exit_code in UNHARMED:
         return State.INTERRUPTED, ""
-    return State.FAILED, _reason(last)
-
-
-def _reason(attempt: Attempt) -> str:
-    lines = [line.strip() for line in attempt.last_lines if line.strip()]
-    return lines[-1].removeprefix("dlheir: ") if lines else f"exit code {attempt.exit_code}"
+    return State.FAILED, last.reason

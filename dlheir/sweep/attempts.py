@@ -29,6 +29,13 @@ class Attempt:
     host: str
     last_lines: tuple[str, ...] = ()
 
+    @property
+    def reason(self) -> str:
+        """Why it ended so, in a line."""
+        if not self.last_lines:
+            return f"exit code {self.exit_code}"
+        return self.last_lines[-1].removeprefix("dlheir: ")
+
 
 def read_attempts(run: RunFolder) -> list[Attempt]:
     """Read what became of each attempt so far, the first one first.

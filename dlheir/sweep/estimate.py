@@ -10,6 +10,7 @@ from functools import cache
 import torch
 
 from dlheir.complexity import measure
+from dlheir.memory import keep_freed_memory
 from dlheir.models import HashingNetwork, get_model
 from dlheir.sweep.attempts import read_attempts
 from dlheir.sweep.cells import Cell
@@ -23,6 +24,7 @@ PROBE_MACS = 20e9
 SMALLEST_PROBE = 4
 # How often it is tried; the fastest counts, as other work on the machine comes and goes.
 PROBES = 3
+MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 # What a run takes besides: imports, the look at the pictures, sealing and opening.
 SECONDS_AROUND = 10.0
 
@@ -82,13 +84,16 @@ def _probe(cell: Cell, threads: int, device: str) -> float:
     """Seconds that one multiply-accumulate takes in a training step of a cell."""
     assert cell.config is not None
     torch.set_num_threads(threads)
+    keep_freed_memory()
     key = _model_key(cell)
     batch_size: int = cell.config["data"]["init_args"]["batch_size"]
     batch = min(max(int(PROBE_MACS / _macs(key)), SMALLEST_PROBE), batch_size)
     network = _network(key).to(device).to(memory_format=torch.channels_last)
     images = torch.zeros(batch, 3, cell.image_size, cell.image_size, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
-    seconds = min(_seconds_of_step(network, images) for _ in range(PROBES))
+    mixed = MIXED.get(str(cell.config["trainer"]["precision"]))
+    with torch.autocast(device, dtype=mixed, enabled=mixed is not None):
+        seconds = min(_seconds_of_step(network, images) for _ in range(PROBES))
     return seconds / (PASSES_OF_TRAINING * batch * _macs(key))
 
 

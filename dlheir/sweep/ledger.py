@@ -87,9 +87,7 @@ def look(run: RunFolder) -> Standing:
         return _finished(run)
     attempts = read_attempts(run)
     if attempts and attempts[-1].exit_code not in UNHARMED:
-        last = attempts[-1]
-        said = last.last_lines[-1] if last.last_lines else f"exit code {last.exit_code}"
-        return Standing(State.FAILED, said)
+        return Standing(State.FAILED, attempts[-1].reason)
     return Standing(State.INTERRUPTED if run.begun else State.NEW)
 
 

@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
     elif arguments.dry_run:
         planned.show_estimate(resources)
     elif arguments.slurm:
-        planned.write_slurm(resources)
+        planned.write_slurm(resources, arguments.seed)
     else:
         planned.run(
             resources,

@@ -22,6 +22,7 @@ from dlheir.sweep.slurm import write_slurm_script
 from dlheir.sweep.table import cells_table, summary
 
 PIPE_WIDTH = 140  # columns of a table that goes to a file or a pipe
+NOTHING_LEFT = "nothing is left to run"
 OPEN = (State.NEW, State.INTERRUPTED, State.FAILED, State.DAMAGED)
 
 
@@ -92,11 +93,11 @@ class Planned:
                 "write the script again by --slurm"
             )
         if not self._clear([cell], rerun_stale=False):
-            console.print(f"{cell.id}: nothing left to run")
+            console.print(f"{cell.id}: {NOTHING_LEFT}")
             return
         ended = attempt(cell.arguments, cell.run, resources)
         if ended.exit_code:
-            raise WorkError(f"{cell.id}: {ended.last_lines[-1]}")
+            raise WorkError(f"{cell.id}: {ended.reason}")
 
     def show_estimate(self, resources: Resources) -> None:
         """Print the cells, their states, and how long what is open will take."""
@@ -105,23 +106,31 @@ class Planned:
         self._warn_of_stale(rows)
         left = [cell for cell, standing in rows if standing.state in OPEN]
         if not left:
-            Console().print("Nothing is left to run.")
+            Console().print(NOTHING_LEFT)
             return
-        at_once = resources.runs_on_this_machine()
         found = estimate(rows, left, resources.cpus, on_gpu=resources.gpus > 0)
+        durations = f"about {_duration(found.seconds)} one after the other"
+        at_once = min(resources.runs_on_this_machine(), len(left))
+        if at_once > 1:
+            durations += f", {_duration(found.seconds / at_once)} with {at_once} at once here"
         Console().print(
-            f"{len(left)} cells to run: about {_duration(found.seconds / min(at_once, len(left)))} "
-            f"with {at_once} at once, {_duration(found.seconds)} one after the other "
-            f"(from {found.basis})",
-            soft_wrap=True,
+            f"{len(left)} cells to run: {durations} (from {found.basis})", soft_wrap=True
         )
 
-    def write_slurm(self, resources: Resources) -> None:
-        """Write the array job's script."""
-        write_plan(self.experiment, self.sweep, self.cells)
+    def write_slurm(self, resources: Resources, seed: int) -> None:
+        """Write the array job's script.
+
+        Args:
+            resources: What a run is given.
+            seed: What the cells of a random sweep were drawn by.
+        """
         left = [cell for cell, standing in self.rows if standing.state in OPEN]
+        if not left:
+            Console().print(NOTHING_LEFT)
+            return
+        write_plan(self.experiment, self.sweep, self.cells)
         script = self.experiment / "sweeps" / f"{self.sweep.name}.sbatch"
-        write_slurm_script(script, self.path, left, resources)
+        write_slurm_script(script, self.path, left, resources, seed)
         Console().print(f"{len(left)} tasks; hand them in by: sbatch {script}", soft_wrap=True)
 
     def _clear(self, cells: Sequence[Cell], *, rerun_stale: bool) -> list[Cell]:
@@ -189,8 +198,7 @@ def _told(cell: Cell, event: Event, ended: Attempt | None) -> str:
         return f"{event}  {cell.id}"
     if ended.exit_code == 0:
         return f"done     {cell.id}  {ended.seconds:.0f} s"
-    last = ended.last_lines[-1] if ended.last_lines else f"exit code {ended.exit_code}"
-    return f"failed   {cell.id}  {last}"
+    return f"failed   {cell.id}  {ended.reason}"
 
 
 def _duration(seconds: float) -> str:

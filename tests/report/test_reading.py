@@ -22,7 +22,7 @@ def test_every_kind_of_cell_is_there(made):
     failed, interrupted, stopped, damaged, torn = (
         runs.add(seed=seed, finished=seed > 3) for seed in range(1, 6)
     )
-    runs.attempt(failed.name, 1, "Epoch 3 of 9", "dlheir: RuntimeError: out of memory", "")
+    runs.attempt(failed.name, 1, "Epoch 3 of 9", "dlheir: RuntimeError: out of memory")
     runs.attempt(stopped.name, 130, "dlheir: interrupted")
     (damaged / "results.json").write_text('{"schema": 1')
     (torn / "config.yaml").write_text("model: [")

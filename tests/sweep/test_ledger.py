@@ -94,7 +94,7 @@ def test_failed(request, fixture, exit_code):
     run = request.getfixturevalue(fixture)
     attempted(run, 0)
     attempted(run, exit_code, "Epoch 1", "dlheir: the last line")
-    assert look(run) == ledger.Standing(State.FAILED, "dlheir: the last line")
+    assert look(run) == ledger.Standing(State.FAILED, "the last line")
 
 
 def test_failed_without_a_word(begun):

@@ -123,7 +123,7 @@ def test_a_dry_run_changes_nothing(swept):
 def whole(grid, dlheir):
     sweep = grid({"model.bits": [12, 48]}, trainer__max_epochs=1)
     sweep.dlheir = lambda *more: dlheir("sweep", sweep.path, "--cpus-per-run", 1, *more)
-    assert "Nothing is left" not in sweep.dlheir("--dry-run").out
+    assert "2 cells to run" in sweep.dlheir("--dry-run").out
     sweep.finished = sweep.dlheir()
     assert sweep.finished.code == 0, sweep.finished.err
     return sweep
