@@ -28,6 +28,12 @@ def marked(mark: dict[str, str]) -> dict[int, str]:
     return {pid: words for pid, words in found.items() if words and pid != os.getpid()}
 
 
+def environment(pid: int) -> dict[str, str]:
+    """What a process was started with."""
+    lines = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(line.split("=", 1) for line in lines if line)
+
+
 def wait_until_gone(mark: dict[str, str], but: tuple[str, ...] = ()) -> None:
     """Fail if a process with the mark stays, but those whose command lines begin so."""
 

@@ -112,10 +112,16 @@ def _init(address: str | None) -> None:
         ray.init("local", num_cpus=usable_cores(), include_dashboard=False, **_QUIET)
         return
     try:
+        if address != "auto":  # whose silence Ray takes minutes to notice
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), PATIENCE).close()
         ray.init(address, **_QUIET)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, RuntimeError) as error:
         line = " ".join(str(error).split())
-        raise InputError(f"--address {address}: no Ray cluster to join there: {line}") from error
+        raise InputError(
+            f"--address {address}: no Ray cluster to join there; give HOST:PORT of its head, or "
+            f"auto ({line})"
+        ) from error
 
 
 def _shutdown() -> None:

@@ -29,7 +29,7 @@ exec {command} --cell "${{cells[$SLURM_ARRAY_TASK_ID]}}"
 
 
 def write_slurm_script(
-    path: Path, sweep_file: Path, cells: Sequence[Cell], resources: Resources, seed: int = 0
+    path: Path, sweep_file: Path, cells: Sequence[Cell], resources: Resources, seed: int
 ) -> None:
     """Write a script for `sbatch`.
 
