@@ -1,12 +1,10 @@
 """The way to Ray: a cluster of this machine alone, begun and ended here, or one that there is."""
 
-import atexit
 import logging
 import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -45,7 +43,6 @@ class Cluster:
                 node["NodeManagerPort"],
             ),
         }
-        self.lost = False
 
     def check(self) -> None:
         """Notice that Ray's servers are gone, which its own functions wait for.
@@ -57,7 +54,6 @@ class Cluster:
             try:
                 socket.create_connection((host, port), PATIENCE).close()
             except ConnectionRefusedError as error:
-                self.lost = True
                 raise WorkError(
                     f"Ray: {name} at {host}:{port} has ended; the same command goes on"
                 ) from error
@@ -90,11 +86,8 @@ def connected(address: str | None) -> Iterator[Cluster]:
     try:
         yield cluster
     finally:
+        _shutdown()
         signal.signal(signal.SIGTERM, on_sigterm)
-        if cluster.lost:
-            atexit.register(_leave)  # before Ray's own, which was registered earlier
-        else:
-            _shutdown()
 
 
 def _init(address: str | None) -> None:
@@ -128,10 +121,3 @@ def _shutdown() -> None:
     import ray
 
     ray.shutdown()
-
-
-def _leave() -> None:
-    """End at once: Ray's farewell waits a minute for the lost head, then aborts the process."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)
