@@ -54,7 +54,9 @@ def test_what_was_killed_is_tried_again_and_wrong_input_is_not(launch, small, tm
     assert len(launched.events) == 10  # in lines of their own: it does not say so on stdout either
 
 
-@pytest.mark.parametrize("server", ["gcs_server", "raylet/raylet"])
+@pytest.mark.parametrize(
+    "server", ["gcs_server", pytest.param("raylet/raylet", marks=pytest.mark.soak)]
+)
 def test_a_dead_head_ends_the_launcher_with_a_line(launch, cells, server):
     launched = launch(cells)
     launched.wait_until_it_trains(log_of(next(iter(cells))))
@@ -65,7 +67,9 @@ def test_a_dead_head_ends_the_launcher_with_a_line(launch, cells, server):
     assert line.endswith("has ended; the same command goes on")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)]
+)
 def test_an_interruption_ends_all_processes(launch, cells, number):
     launched = launch(cells)
     for folder in cells:
@@ -94,6 +98,7 @@ def test_a_run_sees_the_environment_that_it_would_see_without_ray(launch, cells)
     assert seen == expected
 
 
+@pytest.mark.soak
 def test_the_cluster_is_closed_to_those_who_do_not_know_its_secret(launch, cells):
     launched = launch(cells)
     launched.wait_until_it_trains(log_of(next(iter(cells))))

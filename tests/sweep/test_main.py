@@ -138,6 +138,7 @@ def test_a_whole_sweep(whole):
         assert f"{100 * results['precision']['20']:.2f}" in shown
 
 
+@pytest.mark.soak
 def test_a_damaged_cell_is_made_again_and_its_remains_are_kept(whole):
     run = next(path.parent for path in whole.experiment.glob("*/results.json"))
     checkpoint = run / "checkpoints" / "last.ckpt"
