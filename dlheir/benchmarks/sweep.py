@@ -16,7 +16,7 @@ from dlheir.machine import usable_cores
 from dlheir.results import read_results
 from dlheir.sweep.attempts import Attempt
 from dlheir.sweep.cells import Cell, plan_cells
-from dlheir.sweep.cluster import Event, run_cells
+from dlheir.sweep.cluster import run_cells
 from dlheir.sweep.grid import read_sweep
 from dlheir.sweep.resources import Resources
 
@@ -74,7 +74,7 @@ class _Stopwatch:
         timing: dict[str, float] = read_results(cell.run.results)["timing"]
         return self.of_runs - sum(timing.values())
 
-    def _note(self, cell: Cell, event: Event, ended: Attempt | None) -> None:  # noqa: ARG002
+    def _note(self, cell: Cell, ended: Attempt | None) -> None:
         now = time.perf_counter()
         if ended is None:
             self._started[cell.id] = now

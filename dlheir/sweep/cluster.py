@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from dlheir.errors import InputError
 from dlheir.sweep.attempts import Attempt, add_attempt
@@ -20,8 +20,7 @@ from dlheir.sweep.luggage import pack
 from dlheir.sweep.resources import Resources
 from dlheir.sweep.workplace import Outcome, Workplace, workplace
 
-Event = Literal["started", "ended"]
-OnChange = Callable[[Cell, Event, Attempt | None], None]
+OnChange = Callable[[Cell, Attempt | None], None]
 FAILED = 1
 # Wrong input, which another attempt would not change.
 WRONG_INPUT = 2
@@ -46,8 +45,8 @@ def run_cells(
         resources: What each is given.
         address: Of the Ray cluster to use; see `connected`.
         retries: How often a cell is tried again. Wrong input is not, as it would be wrong again.
-        on_change: Called with a cell that is started, and with one that ended and what became of
-            it, which is among the run's attempts by then.
+        on_change: Called with a cell and None when it is started, and again with what became of it,
+            which is among the run's attempts by then.
 
     Raises:
         InputError: There is no such cluster, or none of its machines has room for a run.
@@ -61,9 +60,9 @@ def run_cells(
                 cell = waiting.popleft()
                 tries[cell.id] += 1
                 crew.start(cell)
-                on_change(cell, "started", None)
+                on_change(cell, None)
             for cell, ended in crew.wait():
-                on_change(cell, "ended", ended)
+                on_change(cell, ended)
                 if ended.exit_code not in {0, WRONG_INPUT} and tries[cell.id] <= retries:
                     waiting.append(cell)
 

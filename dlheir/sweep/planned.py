@@ -13,7 +13,7 @@ from dlheir.report.main import write_report
 from dlheir.sweep.attempt import attempt
 from dlheir.sweep.attempts import Attempt
 from dlheir.sweep.cells import Cell, plan_cells
-from dlheir.sweep.cluster import Event, run_cells
+from dlheir.sweep.cluster import run_cells
 from dlheir.sweep.estimate import estimate
 from dlheir.sweep.grid import Sweep
 from dlheir.sweep.ledger import Standing, State, look, set_aside, write_plan
@@ -149,8 +149,8 @@ class Planned:
     ) -> None:
         with counter("Running cells", len(left)) as advance:
 
-            def tell(cell: Cell, event: Event, ended: Attempt | None) -> None:
-                console.print(_told(cell, event, ended), soft_wrap=True)
+            def tell(cell: Cell, ended: Attempt | None) -> None:
+                console.print(_told(cell, ended), soft_wrap=True)
                 advance(ended is not None and ended.exit_code == 0)
 
             run_cells(left, resources, address=address, retries=retries, on_change=tell)
@@ -193,9 +193,9 @@ def _rows(cells: Sequence[Cell]) -> list[tuple[Cell, Standing]]:
     ]
 
 
-def _told(cell: Cell, event: Event, ended: Attempt | None) -> str:
+def _told(cell: Cell, ended: Attempt | None) -> str:
     if ended is None:
-        return f"{event}  {cell.id}"
+        return f"started  {cell.id}"
     if ended.exit_code == 0:
         return f"done     {cell.id}  {ended.seconds:.0f} s"
     return f"failed   {cell.id}  {ended.reason}"

@@ -21,7 +21,7 @@ def stopwatch(monkeypatch):
             (12, second, 8),
         ):
             clock.now = now
-            on_change(cell, "", own and SimpleNamespace(seconds=own))
+            on_change(cell, own and SimpleNamespace(seconds=own))
 
     clock = SimpleNamespace(now=0.5)
     monkeypatch.setattr(sweep, "run_cells", run_cells)

@@ -30,8 +30,8 @@ def main(arguments):
     )
 
 
-def tell(cell, event, attempt):
-    print(json.dumps([cell.id, event, attempt and asdict(attempt)]), flush=True)
+def tell(cell, attempt):
+    print(json.dumps([cell.id, attempt and asdict(attempt)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -58,12 +58,12 @@ class Launch:
 
     @property
     def events(self):
-        """What happened: cell's id, event, attempt."""
+        """Cell's id, and null where it was started, what became of it where it ended."""
         return [json.loads(line) for line in self._out.read_text().splitlines()]
 
     def attempts(self, cell_id):
         """Exit codes of a cell's attempts."""
-        return [a["exit_code"] for i, event, a in self.events if i == cell_id and event == "ended"]
+        return [a["exit_code"] for i, a in self.events if i == cell_id and a]
 
     def wait(self):
         return self.process.wait(PATIENCE)
