@@ -25,8 +25,8 @@ commands:
   test         the second half alone:
                  dlheir test --config FILE --ckpt_path FILE
   sweep        a grid of runs over GPUs and machines, from one YAML file:
-                 dlheir sweep experiments/paper/table1.yaml --dry-run
-                 dlheir sweep experiments/paper/table1.yaml --gpus-per-run 1
+                 dlheir sweep experiments/paper/table1_small.yaml --dry-run
+                 COREL10K=PICTURES dlheir sweep experiments/paper/table1.yaml
   report       tables, plots and a page from finished runs, beside the paper's figures:
                  dlheir report runs/table1
   complexity   parameters and multiply-accumulates, with the paper's columns:

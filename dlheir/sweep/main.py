@@ -21,11 +21,12 @@ failed.
 """
 EXAMPLES = """\
 examples:
-  dlheir sweep experiments/paper/table1_small.yaml            the paper's grid on any CPU
-  dlheir sweep experiments/paper/table1.yaml --dry-run        cells, states, time it will take
+  dlheir sweep experiments/paper/table1_small.yaml              the paper's grid on any CPU
+  dlheir sweep experiments/paper/table1_small.yaml --dry-run    cells, states, time it will take
+  export COREL10K=PICTURES
   dlheir sweep experiments/paper/table1.yaml --gpus-per-run 0.5         two runs on each GPU
   dlheir sweep experiments/paper/table1.yaml --address HEAD:6379        on a Ray cluster
-  dlheir sweep experiments/paper/table1.yaml --slurm          an array job for sbatch
+  dlheir sweep experiments/paper/table1.yaml --slurm                    an array job for sbatch
 """
 # Small networks gain little from more threads.
 MOST_CPUS_PER_RUN = 4

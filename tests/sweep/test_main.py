@@ -2,12 +2,13 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
-from command_line import read_codes
+from command_line import clean_environment, read_codes
 
 FAULTS = ["Nothing", "Always", "Once", "OutOfMemory"]
 
@@ -168,6 +169,22 @@ def test_cells_of_other_code_are_made_anew_only_when_asked(whole):
     assert again.code == 0, again.err
     assert "2 done of 2" in again.out
     assert json.loads((run / "results.json").read_text())["code_sha256"] == results["code_sha256"]
+
+
+@pytest.mark.soak
+def test_an_array_job_makes_every_cell(dlheir, grid, tmp_path):
+    sweep = grid({"model.bits": [12, 48]}, trainer__max_epochs=1)
+    written = dlheir("sweep", sweep.path, "--slurm", "--cpus-per-run", 1)
+    assert written.code == 0, written.err
+    (script,) = sweep.experiment.glob("sweeps/*.sbatch")
+    assert f"2 tasks; hand them in by: sbatch {script}" in written.out
+    for task in range(2):
+        env = clean_environment(tmp_path) | {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_NTASKS": "2"}
+        subprocess.run(["bash", script], env=env, check=True, capture_output=True)
+    finished = dlheir("sweep", sweep.path)
+    assert finished.code == 0, finished.err
+    assert "2 done of 2" in finished.out
+    assert "started" not in finished.err
 
 
 @pytest.mark.parametrize(
