@@ -31,6 +31,7 @@ def assert_whole(run, folder):
     assert run.exit_code == 0
 
 
+@pytest.mark.soak
 def test_stopped_run_goes_on_in_its_own(start, dlheir, small, server, tmp_path):
     arguments = small(tmp_path, **LONG)
     environment = server.environment | OFTEN

@@ -54,9 +54,8 @@ def test_what_was_killed_is_tried_again_and_wrong_input_is_not(launch, small, tm
     assert len(launched.events) == 10  # in lines of their own: it does not say so on stdout either
 
 
-@pytest.mark.parametrize(
-    "server", ["gcs_server", pytest.param("raylet/raylet", marks=pytest.mark.soak)]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("server", ["gcs_server", "raylet/raylet"])
 def test_a_dead_head_ends_the_launcher_with_a_line(launch, cells, server):
     launched = launch(cells)
     launched.wait_until_it_trains(log_of(next(iter(cells))))

@@ -155,6 +155,7 @@ def test_a_damaged_cell_is_made_again_and_its_remains_are_kept(whole):
     shutil.rmtree(whole.experiment / f"{run.name}.damaged-1")
 
 
+@pytest.mark.soak
 def test_cells_of_other_code_are_made_anew_only_when_asked(whole):
     run = next(path.parent for path in whole.experiment.glob("*/results.json"))
     results = json.loads((run / "results.json").read_text())
