@@ -44,11 +44,33 @@ def class_per_folder(root: Path) -> Collection:
     Raises:
         InputError: The folder is missing, has no class, or a class has fewer than two pictures.
     """
-    _check_folder(root)
+    check_folder(root)
     folders = class_folders(root)
     if not folders:
         raise InputError(f"{root}: no class folders in it; expected {root}/<class>/<picture>.jpg")
     return _collection(root, {folder.name: _pictures(folder) for folder in folders})
+
+
+def class_per_folder_in_parts(root: Path, parts: tuple[str, ...]) -> Collection:
+    """Read a folder with one sub-folder per part, and in it one per class.
+
+    Args:
+        root: The folder.
+        parts: Names of the parts, such as `test` and `train`; a class may stand in several.
+
+    Returns:
+        The collection.
+
+    Raises:
+        InputError: There are no classes, one, or a class has fewer than two pictures.
+    """
+    by_class: dict[str, list[Path]] = {}
+    for part in sorted(parts):
+        for folder in class_folders(root / part):
+            by_class.setdefault(folder.name, []).extend(_pictures(folder))
+    if not by_class:
+        raise InputError(f"{root}: no class folders in its {' and '.join(parts)}")
+    return _collection(root, by_class)
 
 
 def class_per_hundred(root: Path) -> Collection:
@@ -63,7 +85,7 @@ def class_per_hundred(root: Path) -> Collection:
     Raises:
         InputError: The folder is missing or empty, or a picture's name is no number.
     """
-    _check_folder(root)
+    check_folder(root)
     pictures = _pictures(root)
     if not pictures:
         raise InputError(f"{root}: no pictures in it; expected {root}/<number>.jpg")
@@ -82,7 +104,8 @@ def class_folders(root: Path) -> list[Path]:
     return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def _check_folder(root: Path) -> None:
+def check_folder(root: Path) -> None:
+    """Refuse a folder of pictures that is not there."""
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the folder of pictures by --data.root")
 

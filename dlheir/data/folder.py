@@ -1,7 +1,9 @@
 """The data module of any folder of pictures, one sub-folder per class."""
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pytorch_lightning import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
@@ -10,6 +12,7 @@ from dlheir.data.augmentation import Augmentation
 from dlheir.data.collection import Collection, class_per_folder
 from dlheir.data.dataset import Batch, EpochSampler, LoadPicture, PictureDataset
 from dlheir.data.inspection import count_near_duplicates, inspect
+from dlheir.data.protocols import PROTOCOLS, Protocol, make_protocol
 from dlheir.data.split import check_no_copies, draw_split, read_split, split_sha256
 from dlheir.errors import InputError
 from dlheir.machine import usable_cores
@@ -18,9 +21,10 @@ Resize = Literal["warp", "letterbox", "crop"]
 
 
 class PictureFolder(LightningDataModule):
-    """Pictures in one sub-folder per class, split as in the paper.
+    """Pictures in one sub-folder per class, split by a protocol.
 
-    80 % of each class are the database and the training set, the rest are the queries.
+    By default as in the paper: 80 % of each class are the database and the training set, the rest
+    are the queries. Scores of different protocols do not compare.
 
     Args:
         root: The folder of pictures.
@@ -29,8 +33,17 @@ class PictureFolder(LightningDataModule):
         resize: How: "warp" changes the aspect ratio as the paper does, "letterbox" pads, "crop"
             cuts off what is longer.
         batch_size: Pictures in a training step, over all devices together.
-        database_share: Share of each class in the database; the paper's is 0.8.
-        validation_share: Share of the database to validate on instead of training on it.
+        protocol: "paper" trains on the database. "disjoint" searches pictures that were never
+            trained on. "unseen_classes" searches classes that were never trained on
+            (Sablayrolles et al., 2017).
+        database_share: Share of each class that is not queries, in "unseen_classes" of each
+            unseen class; the paper's is 0.8.
+        training_share: For "disjoint", the share of what is not queries to train on, the rest
+            being the database; null takes 0.5.
+        unseen_share: For "unseen_classes", the share of the classes that are not trained on, at
+            least 2; null takes 0.25.
+        validation_share: Share of the training pictures to validate on instead of training on
+            them.
         split: A `split.json` to use instead of drawing one.
         augmentation: How training pictures are varied; null leaves them as they are.
         leave_out_unreadable: Go on without pictures that cannot be decoded, and say which.
@@ -42,6 +55,8 @@ class PictureFolder(LightningDataModule):
 
     # Whether anyone may see the pictures: those of a user's own folder stay on his machine.
     public = False
+    # What `protocol` may name.
+    protocols: ClassVar[Mapping[str, type[Protocol]]] = PROTOCOLS
 
     def __init__(
         self,
@@ -49,7 +64,10 @@ class PictureFolder(LightningDataModule):
         image_size: int | Literal["max"] = 224,
         resize: Resize = "warp",
         batch_size: int = 64,
-        database_share: float = 0.8,
+        protocol: Literal["paper", "disjoint", "unseen_classes"] = "paper",
+        database_share: float | None = 0.8,
+        training_share: float | None = None,
+        unseen_share: float | None = None,
         validation_share: float = 0.0,
         split: str | None = None,
         augmentation: Augmentation | None = None,
@@ -70,15 +88,23 @@ class PictureFolder(LightningDataModule):
         self.resize = resize
         self.batch_size = batch_size
         self.seed = seed
-        self._augmentation = augmentation
+        self.augmentation = augmentation
         self._workers = workers
+        rule = make_protocol(
+            self.protocols,
+            protocol,
+            database_share=database_share,
+            training_share=training_share,
+            unseen_share=unseen_share,
+        )
+        self.protocol = rule.name
         collection = self.read_collection(Path(root).expanduser())
         self.collection, self.facts = inspect(collection, leave_out_unreadable)
         self.image_size = self._longest_side() if image_size == "max" else image_size
         self.split = (
-            read_split(Path(split), self.facts)
+            read_split(Path(split), self.facts, rule)
             if split
-            else draw_split(self.collection, seed, database_share, validation_share)
+            else draw_split(self.collection, rule, seed, validation_share)
         )
         if not allow_copies:
             check_no_copies(self.split, self.facts)
@@ -94,8 +120,8 @@ class PictureFolder(LightningDataModule):
 
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
-        return len(self.collection.classes)
+        """Number of classes that are trained on."""
+        return len(self._trained_classes)
 
     @property
     def split_sha256(self) -> str:
@@ -134,21 +160,31 @@ class PictureFolder(LightningDataModule):
         return [self.collection.root / name for name in names]
 
     def labels(self, names: tuple[str, ...]) -> list[int]:
-        """The classes of some pictures, as numbers."""
+        """The classes of some pictures, as numbers in the whole collection."""
         number = {name: i for i, name in enumerate(self.collection.classes)}
         return [number[self.facts[name].class_name] for name in names]
+
+    def training_labels(self, names: tuple[str, ...]) -> list[int]:
+        """The classes of some training pictures, as numbers from 0 to `num_classes` - 1."""
+        return [self._trained_classes[self.facts[name].class_name] for name in names]
+
+    @cached_property
+    def _trained_classes(self) -> dict[str, int]:
+        """The classes that are trained on, sorted, and their numbers."""
+        trained = {self.facts[name].class_name for name in self.split.training}
+        return {name: number for number, name in enumerate(sorted(trained))}
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training pictures in a new order each epoch, in whole batches where there is one."""
         names = self.split.training
-        augmentation = self._augmentation and self._augmentation.build(self.image_size)
+        augmentation = self.augmentation and self.augmentation.build(self.image_size)
         dataset = PictureDataset(
-            self.paths(names), self.labels(names), self._load, augmentation, self.seed
+            self.paths(names), self.training_labels(names), self._load, augmentation, self.seed
         )
         return self._loader(dataset, shuffle=True)
 
     def val_dataloader(self) -> list[DataLoader[Batch]]:
-        """The rest of the training set as database, then the validation pictures as queries."""
+        """The training pictures as database, then the validation pictures as queries."""
         if not self.split.validation:
             return []
         return [self.loader_of(self.split.training), self.loader_of(self.split.validation)]
@@ -168,7 +204,7 @@ class PictureFolder(LightningDataModule):
     def _load(self) -> LoadPicture:
         # How a picture is read belongs to the network that is to see it.
         task: Any = self._trainer.lightning_module
-        return cast(LoadPicture, task.network.transform.load)
+        return cast(LoadPicture, task.read_picture)
 
     def _loader(self, dataset: PictureDataset, shuffle: bool = False) -> DataLoader[Batch]:
         devices = self._trainer.world_size

@@ -7,7 +7,6 @@ detail alone, which small pictures hardly show.
 
 import os
 import sys
-import tempfile
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -21,6 +20,7 @@ from PIL import Image
 
 from dlheir.console import progress
 from dlheir.data import scenes
+from dlheir.data.drafts import whole_folder
 from dlheir.errors import InputError
 from dlheir.machine import usable_cores
 
@@ -68,15 +68,8 @@ def write_pictures(
     """
     if _is_whole(folder, seed, pictures_per_class, size):
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as draft:
-        pictures = Path(draft, "pictures")
-        _write_classes(pictures, seed, pictures_per_class, size)
-        try:
-            pictures.rename(folder)
-        except OSError:  # Another process may have been faster.
-            if not _is_whole(folder, seed, pictures_per_class, size):
-                raise
+    with whole_folder(folder, lambda: _is_whole(folder, seed, pictures_per_class, size)) as draft:
+        _write_classes(draft, seed, pictures_per_class, size)
 
 
 def _is_whole(folder: Path, seed: int, pictures_per_class: int, size: int) -> bool:

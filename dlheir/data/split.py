@@ -1,26 +1,27 @@
-"""Who is searched and who asks: the database, the queries and the validation part.
+"""Who trains, who is searched and who asks: drawn by a protocol, written down and read back.
 
-As in the paper (section 4): 80 % of each class, drawn at random, are the training set and the
-database; the rest are the queries. A validation part comes out of the training set, never out of
-the queries: its pictures are not trained on, query the rest of the training set during training,
-and stay in the database at the final test.
+A validation part comes out of the training pictures, never out of the queries: it is not trained
+on, and queries the rest of the training pictures during training. Where training pictures are
+searched, as in the paper, it stays in the database at the final test.
 """
 
 import json
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from dlheir.data.collection import Collection
 from dlheir.data.inspection import PictureFacts
+from dlheir.data.protocols import Drawn, Paper, Protocol, Sides, class_random
 from dlheir.errors import InputError
 from dlheir.files import sha256_of, write_json
 
-SPLIT_SCHEMA = 1
-SIDES = ("database", "queries", "validation")
+# Of schema 1 is the protocol `paper`, where the database less the validation part is trained on.
+# Schema 2 names its protocol, and says who is trained on.
+PAPER_SCHEMA, SPLIT_SCHEMA = 1, 2
+PAPER_SIDES = ("database", "queries", "validation")
+SIDES = ("training", *PAPER_SIDES)
 
 
 @dataclass(frozen=True)
@@ -28,63 +29,54 @@ class Split:
     """Names of the pictures on each side, sorted.
 
     Attributes:
+        protocol: The protocol's name.
         seed: The seed that it was drawn with.
-        database: Pictures that are searched: the training set and the validation part.
+        training: Pictures that are trained on.
+        database: Pictures that are searched.
         queries: Pictures that are searched for.
-        validation: Those of the database that are not trained on.
+        validation: Pictures held back from training, to choose by.
     """
 
+    protocol: str
     seed: int
+    training: tuple[str, ...]
     database: tuple[str, ...]
     queries: tuple[str, ...]
     validation: tuple[str, ...] = ()
 
-    @property
-    def training(self) -> tuple[str, ...]:
-        """Pictures that are trained on: the database without the validation part."""
-        held_out = set(self.validation)
-        return tuple(name for name in self.database if name not in held_out)
-
 
 def draw_split(
-    collection: Collection, seed: int, database_share: float, validation_share: float
+    collection: Collection, protocol: Protocol, seed: int, validation_share: float
 ) -> Split:
     """Draw a split class by class.
 
     Args:
         collection: The pictures, at least two of each class.
-        seed: Decides the draw, for each class apart: a class draws the same in any collection.
-        database_share: Share of each class that goes to the database, in (0, 1); the paper's
-            is 0.8. Each side gets at least one picture.
-        validation_share: Share of each class's database pictures to validate on, in [0, 1).
+        protocol: Deals out each class's pictures.
+        seed: Decides the draw, for each class apart: a class draws the same in any collection,
+            but for whether it is one of the unseen classes.
+        validation_share: Share of each class's training pictures to validate on, in [0, 1).
 
     Returns:
         The split.
 
     Raises:
-        InputError: A share is out of range, or a class is too small for a validation part.
+        InputError: The share is out of range, or there are too few pictures or classes.
     """
-    if not 0 < database_share < 1:
-        raise InputError(f"database_share is {database_share}; it must lie between 0 and 1")
     if not 0 <= validation_share < 1:
         raise InputError(f"validation_share is {validation_share}; it must be 0 or more, below 1")
-    database: list[str] = []
-    queries: list[str] = []
-    validation: list[str] = []
+    drawn: dict[str, list[str]] = {}
     for name, members in _by_class(collection).items():
-        random = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        drawn = [members[i] for i in random.permutation(len(members))]
-        in_database = min(max(round(database_share * len(drawn)), 1), len(drawn) - 1)
-        held_out = max(round(validation_share * in_database), 1) if validation_share else 0
-        if held_out >= in_database:
-            raise InputError(
-                f"class {name} has {in_database} database pictures, too few for a validation part; "
-                "add pictures or set --data.validation_share 0"
-            )
-        database += drawn[:in_database]
-        queries += drawn[in_database:]
-        validation += drawn[:held_out]
-    return Split(seed, tuple(sorted(database)), tuple(sorted(queries)), tuple(sorted(validation)))
+        order = class_random(seed, name).permutation(len(members))
+        drawn[name] = [members[i] for i in order]
+    sides: dict[str, list[str]] = {side: [] for side in SIDES}
+    for name, dealt in protocol.deal(drawn, seed).items():
+        held_out = _held_out(name, len(dealt.training), validation_share)
+        sides["validation"] += dealt.training[:held_out]
+        sides["training"] += dealt.training[held_out:]
+        sides["database"] += dealt.database
+        sides["queries"] += dealt.queries
+    return Split(protocol.name, seed, **{side: tuple(sorted(sides[side])) for side in SIDES})
 
 
 def write_split(path: Path, split: Split, facts: Mapping[str, PictureFacts]) -> None:
@@ -95,7 +87,10 @@ def write_split(path: Path, split: Split, facts: Mapping[str, PictureFacts]) -> 
         split: The split.
         facts: What is known of each picture, by name.
     """
-    write_json(path, {"schema": SPLIT_SCHEMA, "seed": split.seed, **_sides(split, facts)})
+    head: dict[str, Any] = {"schema": PAPER_SCHEMA}
+    if split.protocol != Paper.name:
+        head = {"schema": SPLIT_SCHEMA, "protocol": split.protocol}
+    write_json(path, {**head, "seed": split.seed, **_sides(split, facts)})
 
 
 def split_sha256(split: Split, facts: Mapping[str, PictureFacts]) -> str:
@@ -103,67 +98,63 @@ def split_sha256(split: Split, facts: Mapping[str, PictureFacts]) -> str:
     return sha256_of(_sides(split, facts))
 
 
-def read_split(path: Path, facts: Mapping[str, PictureFacts]) -> Split:
-    """Read a split back and hold it against the pictures that are there.
+def read_split(path: Path, facts: Mapping[str, PictureFacts], protocol: Protocol) -> Split:
+    """Read a split back, and hold it against the pictures that are there and the protocol.
 
     Args:
         path: A file that `write_split` wrote.
         facts: What is known of each picture that is there, by name.
+        protocol: What it must be of.
 
     Returns:
         The split.
 
     Raises:
-        InputError: The file is no split, or names a picture that is missing or has changed.
+        InputError: The file is no split, names a picture that is missing or has changed, or is
+            not what the protocol promises.
     """
-    try:
-        written = json.loads(path.read_text(encoding="utf-8"))
-        schema, seed = written["schema"], int(written["seed"])
-        database, queries, validation = (_flat(written[side]) for side in SIDES)
-    except OSError as error:
-        raise InputError(f"{path}: the split cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a split file as dlheir writes it") from error
-    if schema != SPLIT_SCHEMA:
-        raise InputError(f"{path}: a split of schema {schema}; this program reads {SPLIT_SCHEMA}")
-    for name, sha256 in {**database, **queries, **validation}.items():
-        if name not in facts:
-            raise InputError(f"{path}: {name} is missing; this split is of other pictures")
-        if facts[name].sha256 != sha256:
-            raise InputError(f"{path}: {name} has changed since; this split is of other pictures")
-    if not database or not queries:
-        raise InputError(f"{path}: the database or the queries are empty")
-    if database.keys() & queries.keys():
-        raise InputError(f"{path}: a picture stands both in the database and in the queries")
-    if validation.keys() - database.keys():
-        raise InputError(f"{path}: a validation picture is not in the database")
-    return Split(seed, tuple(sorted(database)), tuple(sorted(queries)), tuple(sorted(validation)))
+    named, seed, sides = _read(path)
+    for side in sides.values():
+        _check_there(path, side, facts)
+    if named != protocol.name:
+        raise InputError(
+            f"{path}: a split of protocol {named}, not of {protocol.name}; set --data.protocol "
+            f"{named}, or give another split"
+        )
+    split = Split(named, seed, **{side: tuple(sorted(sides[side])) for side in SIDES})
+    broken = _broken(split) or protocol.broken_promise(
+        Sides([*split.training, *split.validation], split.database, split.queries),
+        {name: known.class_name for name, known in facts.items()},
+    )
+    if broken:
+        raise InputError(
+            f"{path}: no split of protocol {named}, as {broken}; give another, or leave "
+            "--data.split out to draw one"
+        )
+    return split
 
 
 def check_no_copies(split: Split, facts: Mapping[str, PictureFacts]) -> None:
-    """Refuse queries that are byte-identical to a database picture.
+    """Refuse byte-identical pictures on sides that are to have nothing in common.
+
+    These are the queries and the database and, where no database picture is trained on, each of
+    them and what the network learns from, validation included.
 
     Args:
         split: The split.
         facts: What is known of each picture, by name.
 
     Raises:
-        InputError: There are such queries; the first are named.
+        InputError: There are such pictures; the first are named.
     """
-    in_database = {facts[name].sha256: name for name in split.database}
-    copies = [
-        f"{query} = {in_database[facts[query].sha256]}"
-        for query in split.queries
-        if facts[query].sha256 in in_database
-    ]
-    if copies:
-        raise InputError(
-            f"{len(copies)} queries are copies of database pictures ({', '.join(copies[:3])}); "
-            "remove them, or allow them by --data.allow_copies true"
-        )
+    _check_apart("queries", split.queries, "database", split.database, facts)
+    if not set(split.database) & set(split.training):
+        learnt = [*split.training, *split.validation]
+        _check_apart("queries", split.queries, "training", learnt, facts)
+        _check_apart("database pictures", split.database, "training", learnt, facts)
 
 
-def _by_class(collection: Collection) -> dict[str, list[str]]:
+def _by_class(collection: Collection) -> Drawn:
     members: dict[str, list[str]] = {name: [] for name in collection.classes}
     for name, label in zip(collection.names, collection.labels, strict=True):
         members[collection.classes[label]].append(name)
@@ -173,9 +164,22 @@ def _by_class(collection: Collection) -> dict[str, list[str]]:
     return members
 
 
+def _held_out(name: str, training: int, validation_share: float) -> int:
+    """How many of a class's training pictures to validate on: at least one, and not all."""
+    if not validation_share or not training:
+        return 0
+    held_out = max(round(validation_share * training), 1)
+    if held_out >= training:
+        raise InputError(
+            f"class {name} has {training} training pictures, too few for a validation part; "
+            "add pictures or set --data.validation_share 0"
+        )
+    return held_out
+
+
 def _sides(split: Split, facts: Mapping[str, PictureFacts]) -> dict[str, dict[str, dict[str, str]]]:
     sides: dict[str, dict[str, dict[str, str]]] = {}
-    for side in SIDES:
+    for side in PAPER_SIDES if split.protocol == Paper.name else SIDES:
         by_class: dict[str, dict[str, str]] = {}
         for name in getattr(split, side):
             by_class.setdefault(facts[name].class_name, {})[name] = facts[name].sha256
@@ -183,5 +187,73 @@ def _sides(split: Split, facts: Mapping[str, PictureFacts]) -> dict[str, dict[st
     return sides
 
 
+def _read(path: Path) -> tuple[str, int, dict[str, dict[str, str]]]:
+    """A split file's protocol and seed, and the names with their hashes on each side."""
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        schema, seed = written["schema"], int(written["seed"])
+        names_protocol = schema == SPLIT_SCHEMA
+        protocol = str(written["protocol"]) if names_protocol else Paper.name
+        given = SIDES if names_protocol else PAPER_SIDES
+        sides = {side: _flat(written[side]) for side in given}
+    except OSError as error:
+        raise InputError(f"{path}: the split cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a split file as dlheir writes it") from error
+    if schema not in (PAPER_SCHEMA, SPLIT_SCHEMA):
+        raise InputError(
+            f"{path}: a split of schema {schema}; this program reads {PAPER_SCHEMA} and "
+            f"{SPLIT_SCHEMA}"
+        )
+    if schema == PAPER_SCHEMA:
+        database, validation = sides["database"], sides["validation"]
+        sides["training"] = {n: digest for n, digest in database.items() if n not in validation}
+    return protocol, seed, sides
+
+
+def _check_there(path: Path, side: Mapping[str, str], facts: Mapping[str, PictureFacts]) -> None:
+    for name, sha256 in side.items():
+        if name not in facts:
+            raise InputError(f"{path}: {name} is missing; this split is of other pictures")
+        if facts[name].sha256 != sha256:
+            raise InputError(f"{path}: {name} has changed since; this split is of other pictures")
+
+
 def _flat(by_class: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     return {name: digest for names in by_class.values() for name, digest in names.items()}
+
+
+def _broken(split: Split) -> str | None:
+    """What is wrong with a split under any protocol."""
+    for side in ("training", "database", "queries"):
+        if not getattr(split, side):
+            return f"it has no picture for {side}"
+    for one, other in (
+        ("database", "queries"),
+        ("training", "queries"),
+        ("validation", "queries"),
+        ("validation", "training"),
+    ):
+        both = set(getattr(split, one)) & set(getattr(split, other))
+        if both:
+            return f"{min(both)} stands both in {one} and in {other}"
+    return None
+
+
+def _check_apart(
+    what: str,
+    names: Sequence[str],
+    side: str,
+    others: Sequence[str],
+    facts: Mapping[str, PictureFacts],
+) -> None:
+    """Refuse pictures that are byte-identical to one of the other side."""
+    there = {facts[name].sha256: name for name in others}
+    copies = [
+        f"{name} = {there[facts[name].sha256]}" for name in names if facts[name].sha256 in there
+    ]
+    if copies:
+        raise InputError(
+            f"{len(copies)} {what} are copies of {side} pictures ({', '.join(copies[:3])}); "
+            "remove them, or allow them by --data.allow_copies true"
+        )

@@ -65,9 +65,7 @@ def loaders_of(make_pictures):
         data.trainer = SimpleNamespace(
             world_size=devices,
             global_rank=rank,
-            lightning_module=SimpleNamespace(
-                network=SimpleNamespace(transform=PictureTransform(data.image_size))
-            ),
+            lightning_module=SimpleNamespace(read_picture=PictureTransform(data.image_size).load),
             strategy=SimpleNamespace(root_device=torch.device("cpu")),
         )
         return data
