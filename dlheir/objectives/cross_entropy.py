@@ -1,10 +1,13 @@
 """Cross entropy on softmax over the activations: the paper's objective (section 3.3.2)."""
 
+from typing import ClassVar
+
 from torch import Tensor
 from torch.nn import functional
 
 from dlheir.errors import InputError
-from dlheir.objectives.registry import Objective, register_objective
+from dlheir.objectives.options import check_weight
+from dlheir.objectives.registry import Classifier, Objective, register_objective
 
 
 @register_objective("cross_entropy")
@@ -21,12 +24,16 @@ class CrossEntropy(Objective):
             paper's is 0.
     """
 
+    hash_order: ClassVar[str] = "sigmoid_first"
+    uses_classifier: ClassVar[bool] = True
+
     def __init__(self, bits: int, num_classes: int, label_smoothing: float = 0.0) -> None:
         super().__init__(bits, num_classes)
-        if not isinstance(label_smoothing, int | float) or not 0 <= label_smoothing < 1:
+        self.label_smoothing = check_weight("label_smoothing", label_smoothing)
+        if self.label_smoothing >= 1:
             raise InputError(f"label_smoothing is {label_smoothing}; it must be in [0, 1)")
-        self.label_smoothing = label_smoothing
 
-    def forward(self, logits: Tensor, activations: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
+    def forward(self, activations: Tensor, labels: Tensor, classifier: Classifier) -> Tensor:
         """Mean over the batch; see the base class."""
+        logits = classifier(activations)
         return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
