@@ -58,29 +58,39 @@ def versions() -> dict[str, str]:
 
 
 def precision_table(results: dict[str, Any]) -> Table:
-    """The terminal's table of one run: precision@k as served, expected, and its ceiling."""
-    split, data = results["split"], results["data"]
-    counts = split["counts"]
+    """The terminal's table of one run: precision@k and mAP as served, expected, and their ceiling.
+
+    The mAP as served is the field's, mAP@all.
+    """
     table = Table(
-        title=f"{results['run_id']} on {data['name']}",
-        caption=(
-            f"{counts['queries']} queries against {counts['database']} sealed pictures of "
-            f"{data['classes']} classes, protocol {results['protocol']}; "
-            f"tested {results['tested_checkpoint']['path']}"
-        ),
+        title=f"{results['run_id']} on {results['data']['name']}", caption=_about(results)
     )
     table.add_column("%")
     for k in results["precision"]:
         table.add_column(f"P@{k}", justify="right")
     table.add_column("mAP", justify="right")
     for name, row, mean in (
-        ("as served", results["precision"], None),
+        ("as served", results["precision"], results["map"]["all"]),
         ("expected over ties", results["expected_precision"], results["expected_map"]),
         ("ceiling", results["precision_ceiling"], 1.0),
     ):
         cells = [f"{100 * value:.2f}" for value in row.values()]
-        table.add_row(name, *cells, "" if mean is None else f"{100 * mean:.2f}")
+        table.add_row(name, *cells, f"{100 * mean:.2f}")
     return table
+
+
+def _about(results: dict[str, Any]) -> str:
+    """What the figures are of, and what hash lookup would find."""
+    counts, near = results["split"]["counts"], results["hamming_radius_2"]
+    depths = {f"mAP@{k}": value for k, value in results["map"].items()}
+    return (
+        f"{counts['queries']} queries against {counts['database']} sealed pictures of "
+        f"{results['data']['classes']} classes, protocol {results['protocol']}; "
+        f"tested {results['tested_checkpoint']['path']}\n"
+        f"as served: {', '.join(f'{name} {100 * value:.2f}' for name, value in depths.items())}\n"
+        f"within Hamming radius 2: precision {100 * near['precision']:.2f}, "
+        f"{100 * near['empty']:.2f} % of the queries find nothing"
+    )
 
 
 @cache

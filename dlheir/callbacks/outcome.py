@@ -105,15 +105,17 @@ class Outcome:
             "objective": self.task.hparams["objective"],
             "data": {
                 "name": self.data.set_name,
-                "classes": self.data.num_classes,
+                "classes": len(self.data.collection.classes),
+                "trained_classes": self.data.num_classes,
                 "pictures": len(self.data.collection.names),
             },
-            "protocol": "paper",
+            "protocol": self.data.protocol,
             "split": {
                 "seed": split.seed,
                 "counts": {
                     "database": len(split.database),
                     "queries": len(split.queries),
+                    "training": len(split.training),
                     "validation": len(split.validation),
                 },
                 "sha256": self.data.split_sha256,
@@ -152,11 +154,16 @@ class Outcome:
         return self.task.codes_of(self.queries)
 
     def _precision(self, ks: tuple[int, ...]) -> dict[str, Any]:
-        """Precision of the answers that the store served, and its expectation over ties."""
+        """Precision of the answers that the store served, and what the codes are worth."""
         answered = self.database.labels[self.simulation.answers]
         relevant = answered == self.queries.labels[:, None]
+        order = self.simulation.ranking_order  # mAP@k depends on it
         found = retrieval.evaluate(
-            self._query_codes, self.queries.labels, self._codes, self.database.labels, ks=ks
+            self._query_codes,
+            self.queries.labels,
+            self._codes[order],
+            self.database.labels[order],
+            ks=ks,
         )
         return {**found, "precision": retrieval.served_precision(relevant, ks)}
 
@@ -173,8 +180,23 @@ class Outcome:
             self.queries.labels,
             sizes,
             self.data.seed,
-            class_weights=self.task.network.classifier.weight.detach().float().cpu().numpy(),
+            class_weights=self._class_weights(),
         )
+
+    def _class_weights(self) -> npt.NDArray[np.float32] | None:
+        """The classifier's weights, where it was trained and its classes are the database's.
+
+        Not every objective trains the classifier, and under some protocols the database shows
+        classes that the network never saw: then a checkpoint says nothing about their codes.
+        """
+        names, split = self.data.labels, self.data.split
+        rows = dict(
+            zip(names(split.training), self.data.training_labels(split.training), strict=True)
+        )
+        known = all(rows.get(label) == label for label in set(names(split.database)))
+        if not known or not getattr(self.task.objective, "uses_classifier", False):
+            return None
+        return self.task.network.classifier.weight.detach().float().cpu().numpy()
 
     def _timing(self, trainer: Trainer) -> dict[str, float]:
         """Seconds of training, over all sessions of a resumed run, and of each function."""

@@ -5,7 +5,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dlheir.report.groups import DataSet, Row, place
+from dlheir.report.datasets import DataSet
+from dlheir.report.groups import Row, place
 from dlheir.report.settings import (
     BITS,
     IMAGE_SIZE,

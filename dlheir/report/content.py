@@ -1,15 +1,22 @@
 """What a report says: its sections, put together once for the page and for Markdown."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dlheir.report.ablations import Ablation, ablations_of
-from dlheir.report.cost import cost, cost_table, table2
+from dlheir.report.cost import backbone_table, cost, cost_table, table2
+from dlheir.report.datasets import DataSet
 from dlheir.report.drawing import Plot, styles
-from dlheir.report.groups import DataSet, Group, Row, groups_of, place, rows_of
+from dlheir.report.groups import Group, Row, groups_of, place, rows_of
 from dlheir.report.pictures import Picture, has_picture, pictures_of
-from dlheir.report.plots import Styles, ablation_plot, precision_over_cost, precision_over_k
+from dlheir.report.plots import (
+    Styles,
+    ablation_plot,
+    precision_over_cost,
+    precision_over_k,
+    precision_over_recall,
+)
 from dlheir.report.precision import in_paper, precision_table
 from dlheir.report.reading import Cell, Collected
 from dlheir.report.settings import BITS, IMAGE_SIZE, MODEL, differing
@@ -83,6 +90,7 @@ def content_of(title: str, collected: Collected) -> Content:
         Section("What is missing", _missing(collected.cells)),
         Section("Table 1: precision by image size and bits", _tables1(tables1, bits)),
         Section("Ablations", _ablations(ablations, bits)),
+        Section("Backbones", _backbones(ablations)),
         Section("Other settings", _others([row for row in rows if row not in told])),
         Section("Table 2: parameters and operations", _table2(rows)),
         Section("Precision over operations", _costs(rows)),
@@ -90,7 +98,7 @@ def content_of(title: str, collected: Collected) -> Content:
     pictures = pictures_of(tables1 or groups)
     return Content(
         title,
-        _counts(collected.cells),
+        collected.counts,
         collected.notes,
         tuple(section for section in sections if section.parts),
         tuple(pictures),
@@ -109,12 +117,6 @@ def _main_groups(groups: Sequence[Group], in_ablations: set[Row]) -> list[Group]
     return found
 
 
-def _counts(cells: Sequence[Cell]) -> str:
-    counts = Counter("missing" if cell.state is State.NEW else str(cell.state) for cell in cells)
-    parts = [f"{count} {state}" for state, count in counts.most_common()]
-    return f"{len(cells)} cells: {', '.join(parts)}"
-
-
 def _missing(cells: Sequence[Cell]) -> tuple[Part, ...]:
     lines = [Line((cell.run_id,), (), cell.why) for cell in cells if cell.state is not State.DONE]
     table = Table("missing", "What is missing", ("cell",), ("why",), tuple(lines))
@@ -128,7 +130,10 @@ def _tables1(groups: Sequence[Group], bits: Styles) -> tuple[Part, ...]:
             precision_table(
                 name, group.title, group.rows, (IMAGE_SIZE, BITS), in_paper(group.rows)
             ),
-            tuple(precision_over_k(f"{name}-precision-over-k", group, bits)),
+            (
+                *precision_over_k(f"{name}-precision-over-k", group, bits),
+                *precision_over_recall(f"{name}-precision-over-recall", group, bits),
+            ),
         )
         for name, group in zip(names, groups, strict=True)
     )
@@ -139,12 +144,18 @@ def _ablations(ablations: Sequence[Ablation], bits: Styles) -> tuple[Part, ...]:
     names = _numbered("ablation", len(ablations))
     for number, ablation in zip(names, ablations, strict=True):
         name = f"{number}-{ablation.axis.rpartition('.')[2]}"
-        title = f"{ablation.axis} on {ablation.data.name}"
+        title = f"{ablation.axis} on {ablation.data.heading}"
         keys = (*ablation.context, ablation.axis)
         table = precision_table(name, title, ablation.rows, keys)
         ks = {k for row in ablation.rows for k in row.ks}
         parts.append(Part(table, (ablation_plot(name, ablation, min(ks), bits),) if ks else ()))
     return tuple(parts)
+
+
+def _backbones(ablations: Sequence[Ablation]) -> tuple[Part, ...]:
+    of_networks = [a for a in ablations if a.axis == MODEL and any(row.done for row in a.rows)]
+    names = _numbered("backbones", len(of_networks))
+    return tuple(Part(backbone_table(*named)) for named in zip(names, of_networks, strict=True))
 
 
 def _others(rows: Sequence[Row]) -> tuple[Part, ...]:
@@ -154,7 +165,9 @@ def _others(rows: Sequence[Row]) -> tuple[Part, ...]:
         keys = [MODEL, IMAGE_SIZE, BITS]
         keys += [key for key in differing([row.settings for row in alike]) if key not in keys]
         ordered = sorted(alike, key=lambda row: (row.model, place(row)))
-        parts.append(Part(precision_table(name, f"On {data.name}", ordered, keys, in_paper(alike))))
+        parts.append(
+            Part(precision_table(name, f"On {data.heading}", ordered, keys, in_paper(alike)))
+        )
     return tuple(parts)
 
 

@@ -4,8 +4,11 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
 from dlheir.report import paper
-from dlheir.report.groups import DataSet, Row
-from dlheir.report.precision import SHORT, text_of
+from dlheir.report.ablations import Ablation
+from dlheir.report.datasets import DataSet
+from dlheir.report.groups import Row
+from dlheir.report.notes import disagreements
+from dlheir.report.precision import SHORT, seeds_of, text_of, values_of
 from dlheir.report.settings import (
     BITS,
     IMAGE_SIZE,
@@ -43,7 +46,7 @@ def table2(rows: Sequence[Row]) -> Table:
         Line(
             (
                 *(shown(same[0].settings.get(key)) for key in (MODEL, BITS, *options)),
-                str(same[0].data.classes),
+                str(same[0].data.trained_classes),
             ),
             (*_columns(same[0]), *(_macs(same, size) for size in sizes)),
         )
@@ -104,11 +107,54 @@ def cost_table(name: str, data: DataSet, rows: Sequence[Row], k: int) -> Table:
     ]
     return Table(
         name,
-        f"Precision over operations on {data.name}",
+        f"Precision over operations on {data.heading}",
         tuple(SHORT.get(key, key) for key in keys),
         ("MACs", f"P@{k}", "on the front"),
         tuple(lines),
         f"{data}. On the Pareto front: nothing with as few MACs is more precise.",
+    )
+
+
+def backbone_table(name: str, ablation: Ablation) -> Table:
+    """Set out what each backbone costs and reaches, the cheapest first.
+
+    Args:
+        name: Of the table's file.
+        ablation: Rows that differ in the network's name; one has results at least.
+    """
+    k = min(k for row in ablation.rows for k in row.ks)
+    keys = (MODEL, *ablation.context)
+
+    def place(row: Row) -> tuple[object, ...]:
+        context = [rank(row.settings.get(key)) for key in ablation.context]
+        return (*context, not row.done, cost(row) if row.done else 0.0, row.model)
+
+    lines = [
+        Line(
+            (*(shown(row.settings.get(key)) for key in keys), seeds_of(row)),
+            _cost_and_precision(row, k) if row.done else (),
+            row.missing,
+        )
+        for row in sorted(ablation.rows, key=place)
+    ]
+    return Table(
+        name,
+        f"Backbones on {ablation.data.heading}",
+        ("backbone", *(SHORT.get(key, key) for key in ablation.context), "seeds"),
+        ("MACs", "parameters", f"expected P@{k}"),
+        tuple(lines),
+        f"{ablation.data}. MACs are for one picture; precision is the mean over all orders of "
+        "ties, in per cent.",
+        disagreements(ablation.rows),
+    )
+
+
+def _cost_and_precision(row: Row, k: int) -> tuple[Figure, ...]:
+    expected = row.summary("expected_precision", k)
+    counts = (cost(row), row.complexity("parameters"))
+    return (
+        *(Figure(f"{count:,.0f}", values=(("", int(count)),)) for count in counts),
+        Figure(text_of(expected), values=tuple(values_of("", expected))),
     )
 
 
@@ -130,7 +176,7 @@ def unit_of(count: float) -> tuple[float, str]:
 
 def _counts(row: Row) -> Hashable:
     names = ("parameters", "keras_parameters", "paper_mflops")
-    return row.model, row.bits, row.data.classes, *(row.complexity(name) for name in names)
+    return row.model, row.bits, row.data.trained_classes, *(row.complexity(name) for name in names)
 
 
 def _options(rows: Sequence[Row]) -> list[str]:
@@ -143,7 +189,7 @@ def _options(rows: Sequence[Row]) -> list[str]:
 
 
 def _columns(row: Row) -> tuple[Figure, ...]:
-    as_in_paper = row.data.classes == paper.CLASSES and not has_options(row.settings)
+    as_in_paper = row.data.trained_classes == paper.CLASSES and not has_options(row.settings)
     printed = paper.COST.get((row.model, row.bits)) if as_in_paper else None
     of_paper = [(name, row.complexity(name)) for name in ("paper_parameters", "paper_mflops")]
     counted = [row.complexity(name) for name in ("parameters", "keras_parameters")]

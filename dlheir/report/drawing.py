@@ -22,6 +22,7 @@ VARIABLES = {colour: f"var(--series-{i})" for i, colour in enumerate(SERIES)} | 
     GRID: "var(--line)",
 }
 _INCHES = (5.0, 3.7)  # so that the text is readable on a phone, where the page is as wide
+_LEGEND_LINES, _INCHES_A_LINE = 2, 0.2  # a longer legend takes no room from the axes
 _DOTS_PER_INCH = 160
 _STYLE: Any = {  # matplotlib has each name as a type
     "font.size": 10,
@@ -91,8 +92,10 @@ def drawn(name: str, title: str, x_label: str, y_label: str, columns: int) -> It
         canvas = Canvas(figure.subplots())
         canvas.axes.set(xlabel=x_label, ylabel=y_label)
         yield canvas
-        if canvas.axes.get_legend_handles_labels()[1]:
+        if labels := canvas.axes.get_legend_handles_labels()[1]:
             figure.legend(loc="outside lower center", ncols=columns)
+            more = max(-(-len(labels) // columns) - _LEGEND_LINES, 0)
+            figure.set_figheight(_INCHES[1] + _INCHES_A_LINE * more)
         canvas.plot = Plot(name, title, _svg(figure, title), _png(figure))
 
 

@@ -2,10 +2,11 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dlheir.report.datasets import DataSet, data_sets_of
 from dlheir.report.reading import Cell
 from dlheir.report.settings import (
     BITS,
@@ -15,28 +16,10 @@ from dlheir.report.settings import (
     Settings,
     described,
     differing,
+    key_of,
     shown,
 )
 from dlheir.sweep.ledger import State
-
-
-class DataSet(NamedTuple):
-    """What a result was measured on; results of different ones never share a table."""
-
-    name: str
-    protocol: str = ""
-    classes: int = 0
-    pictures: int = 0
-    database: int = 0
-    queries: int = 0
-
-    def __str__(self) -> str:
-        if not self.pictures:
-            return self.name
-        return (
-            f"{self.name}: {self.pictures:,} pictures of {self.classes} classes, {self.queries:,} "
-            f"queries against {self.database:,}, protocol {self.protocol}"
-        )
 
 
 class Summary(NamedTuple):
@@ -108,15 +91,25 @@ class Row:
         """Expected mean average precision over the seeds, in per cent."""
         return _summary([results["expected_map"] for results in self.results])
 
-    def summary(self, kind: str, k: int) -> Summary | None:
-        """Sum up a precision at k over the seeds, in per cent; None where no run has it.
+    def summary(self, kind: str, k: int | str) -> Summary | None:
+        """Sum up a figure over the seeds, in per cent; None where no run has it.
 
         Args:
-            kind: `precision`, `expected_precision` or `precision_ceiling`.
-            k: Number of answers.
+            kind: `precision`, `expected_precision`, `precision_ceiling`, `map` or
+                `hamming_radius_2`.
+            k: Number of answers, or the name that the figure has there.
         """
         found = [results[kind].get(str(k)) for results in self.results]
         return _summary([share for share in found if share is not None])
+
+    def curve(self, kind: str) -> list[float]:
+        """Means over the seeds by Hamming radius, in per cent.
+
+        Args:
+            kind: `precision` or `recall`.
+        """
+        curves = [results["precision_recall"][kind] for results in self.results]
+        return [100 * statistics.fmean(shares) for shares in zip(*curves, strict=True)]
 
     def complexity(self, name: str) -> float:
         """What the network costs, from any of the runs, of which there is one at least."""
@@ -148,17 +141,17 @@ class Group:
     @property
     def title(self) -> str:
         """Network, data set and what is special."""
-        name = f"{self.model} on {self.data.name}"
+        name = f"{self.model} on {self.data.heading}"
         return f"{name}, {self.label}" if self.label else name
 
 
 def rows_of(cells: Sequence[Cell]) -> list[Row]:
     """Bring the seeds of each setting together; cells whose place is not known are left out."""
     placed = [cell for cell in cells if {MODEL, BITS, IMAGE_SIZE} <= cell.settings.keys()]
-    data_sets = _data_sets(placed)
+    data_sets = data_sets_of(placed)
     seeds: dict[Hashable, list[Cell]] = defaultdict(list)
     for cell in placed:
-        seeds[_key(cell.settings, {SEED}), data_sets[cell.run_id]].append(cell)
+        seeds[key_of(cell.settings, {SEED}), data_sets[cell.run_id]].append(cell)
     return [_row(alike, data_sets[alike[0].run_id]) for alike in seeds.values()]
 
 
@@ -166,7 +159,7 @@ def groups_of(rows: Sequence[Row]) -> list[Group]:
     """Bring sizes and bits of each setting together, the largest group of a data set first."""
     alike: dict[Hashable, list[Row]] = defaultdict(list)
     for row in rows:
-        alike[_key(row.settings, {BITS, IMAGE_SIZE}), row.data].append(row)
+        alike[key_of(row.settings, {BITS, IMAGE_SIZE}), row.data].append(row)
     plain = [Group(tuple(sorted(group, key=place))) for group in alike.values()]
     labelled = [Group(group.rows, _label(group, plain)) for group in plain]
     return sorted(labelled, key=lambda group: (group.data, -len(group.rows), group.title))
@@ -192,40 +185,6 @@ def _row(cells: Sequence[Cell], data: DataSet) -> Row:
 
 def _why(cell: Cell) -> str:
     return f"again: {cell.run_id} is not counted" if cell.state is State.DONE else cell.why
-
-
-def _data_sets(cells: Iterable[Cell]) -> dict[str, DataSet]:
-    """The data set of each cell; one without results has that of its like, or the same name."""
-    known: dict[Hashable, DataSet] = {}
-    found, unknown = {}, []
-    for cell in cells:
-        if cell.results is None:
-            unknown.append(cell)
-            continue
-        data, counts = cell.results["data"], cell.results["split"]["counts"]
-        found[cell.run_id] = DataSet(
-            shown(cell.settings.get("data", data["name"])),
-            cell.results["protocol"],
-            data["classes"],
-            data["pictures"],
-            counts["database"],
-            counts["queries"],
-        )
-        for like in _likes(cell):
-            known.setdefault(like, found[cell.run_id])
-    for cell in unknown:
-        likes = [known[like] for like in _likes(cell) if like in known]
-        named = DataSet(shown(cell.settings.get("data", "unknown data")))
-        found[cell.run_id] = (likes or [named])[0]
-    return found
-
-
-def _likes(cell: Cell) -> tuple[Hashable, Hashable]:
-    return _key(cell.settings, {BITS, IMAGE_SIZE, SEED}), cell.settings.get("data")
-
-
-def _key(settings: Settings, without: set[str]) -> Hashable:
-    return frozenset((key, shown(value)) for key, value in settings.items() if key not in without)
 
 
 def place(row: Row) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from dlheir.errors import InputError
 from dlheir.files import written_whole
 from dlheir.one_line_parser import OneLineParser
+from dlheir.report import leaderboard
 from dlheir.report.content import Content, content_of
 from dlheir.report.page import to_html, to_markdown
 from dlheir.report.reading import collect, is_run
@@ -21,6 +22,16 @@ on several machines.
 
 The page holds retrieval pictures of some runs, and so a few of your own pictures where runs were
 made on them: whoever gets the page sees them.
+
+--leaderboard FILE.md compares hashing methods instead: FILE.md has a section for each data set and
+protocol, with a line for each objective and what else differs, and the code lengths side by side;
+FILE.csv beside it has a line for each method and code length, with every metric and the run ids.
+Trained objectives are held against ITQ. It holds no pictures. With --out, both are written.
+"""
+_EXAMPLES = """\
+examples:
+  dlheir report runs/table1
+  dlheir report runs/paper runs/disjoint runs/unseen --leaderboard checkpoints/leaderboard.md
 """
 _PAGE, _MARKDOWN = "index.html", "report.md"
 _FOLDERS = {"tables": "*.csv", "plots": "*.png", "pictures": "*.png"}
@@ -28,10 +39,10 @@ _FOLDERS = {"tables": "*.csv", "plots": "*.png", "pictures": "*.png"}
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was written.
+    """A report or a leaderboard that was written.
 
     Attributes:
-        page: Its page.
+        page: Its first file.
         counts: How many cells it has in which state, in a line.
     """
 
@@ -49,8 +60,11 @@ def main(argv: Sequence[str]) -> None:
         InputError: An argument is wrong, or a folder holds no runs.
     """
     arguments = _parser().parse_args(argv)
-    report = write_report(arguments.runs, arguments.out or _default_place(arguments.runs[0]))
-    sys.stdout.write(f"{report}\n")
+    if arguments.leaderboard:
+        sys.stdout.write(f"{write_leaderboard(arguments.runs, arguments.leaderboard)}\n")
+    if arguments.out or not arguments.leaderboard:
+        report = write_report(arguments.runs, arguments.out or _default_place(arguments.runs[0]))
+        sys.stdout.write(f"{report}\n")
 
 
 def write_report(folders: Sequence[Path], out: Path) -> Report:
@@ -74,10 +88,32 @@ def write_report(folders: Sequence[Path], out: Path) -> Report:
     return Report(out / _PAGE, content.counts)
 
 
+def write_leaderboard(folders: Sequence[Path], file: Path) -> Report:
+    """Write a leaderboard of all runs below some folders: a Markdown file and CSV beside it.
+
+    Args:
+        folders: Folders of experiments, experiments or single runs.
+        file: The Markdown file.
+
+    Raises:
+        InputError: A folder holds no runs, no run has results, or `file` cannot be that file.
+    """
+    if file.suffix != ".md" or file.is_dir():
+        raise InputError(f"--leaderboard {file}: not the name of a Markdown file; end it in .md")
+    _check_outside_runs("--leaderboard", file)
+    collected = collect(folders)
+    if not any(cell.results for cell in collected.cells):
+        raise InputError(f"{folders[0]}: no run there has results; a leaderboard needs some")
+    _write(file, leaderboard.to_markdown(collected, file.name).encode())
+    _write(file.with_suffix(".csv"), leaderboard.to_csv(collected).encode())
+    return Report(file, collected.counts)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="dlheir report",
         description=_DESCRIPTION,
+        epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -93,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where to write it; the default is report/ in the first RUNS, or beside a single run",
     )
+    parser.add_argument(
+        "--leaderboard",
+        type=Path,
+        metavar="FILE.md",
+        help="write a leaderboard there and as FILE.csv; the page only where --out is given too",
+    )
     return parser
 
 
@@ -100,9 +142,13 @@ def _default_place(folder: Path) -> Path:
     return (folder.resolve().parent if is_run(folder.resolve()) else folder) / "report"
 
 
+def _check_outside_runs(option: str, place: Path) -> None:
+    if any(is_run(folder) for folder in (place.resolve(), *place.resolve().parents)):
+        raise InputError(f"{option} {place}: a run's folder; choose another one")
+
+
 def _check_place(out: Path) -> None:
-    if any(is_run(place) for place in (out.resolve(), *out.resolve().parents)):
-        raise InputError(f"--out {out}: a run's folder; choose another one")
+    _check_outside_runs("--out", out)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: not a folder; choose another place")
     own = {_PAGE, _MARKDOWN, *_FOLDERS}

@@ -18,7 +18,7 @@ def disagreements(rows: Sequence[Row]) -> tuple[str, ...]:
     lines = [_different("code", found, lambda results: results["code_sha256"][:_DIGITS])]
     if lines[0]:  # commits to documents change no code
         lines.append(
-            _different("git commit", found, lambda results: _commit(results["git_commit"]))
+            _different("git commit", found, lambda results: short_commit(results["git_commit"]))
         )
     lines += [_different(name, found, partial(_version, name)) for name in packages]
     return tuple(line for line in (*lines, *_splits(rows)) if line)
@@ -59,7 +59,8 @@ def _version(package: str, results: dict[str, Any]) -> str | None:
     return version
 
 
-def _commit(commit: str | None) -> str:
+def short_commit(commit: str | None) -> str:
+    """Write a commit as people do."""
     if commit is None:
         return "unknown"
     return commit[:_DIGITS] + ("-dirty" if commit.endswith("-dirty") else "")

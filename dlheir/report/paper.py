@@ -6,7 +6,7 @@ Networks, 2021, https://doi.org/10.1155/2021/5556634
 
 from types import MappingProxyType
 
-MODEL, DATA = "dlheir", "Corel10K"
+MODEL, DATA, PROTOCOL = "dlheir", "Corel10K", "paper"
 ORIGINAL = "densenet201"
 CLASSES = 100  # of Corel-10K; the classifier behind the hash layer has as many outputs
 KS = (20, 40, 60, 80, 100)

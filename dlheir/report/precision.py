@@ -28,7 +28,7 @@ def precision_table(
     shared = _shared_ceiling(rows, ks)
     lines = [
         Line(
-            (*(shown(row.settings.get(key)) for key in keys), _seeds(row)),
+            (*(shown(row.settings.get(key)) for key in keys), seeds_of(row)),
             (*(_figure(row, k, beside_paper, not shared) for k in ks), _mean_average(row))
             if row.done
             else (),
@@ -40,7 +40,7 @@ def precision_table(
         figures = (*(Figure(text) for text in shared), Figure("100.00"))
         lines.append(Line((_CEILING, *[""] * len(keys)), figures))
     about, warnings = _about(rows, beside_paper), disagreements(rows)
-    if beside_paper and not _comparable(rows):
+    if beside_paper and not all(map(comparable, rows)):
         its_own = f"{paper.MODEL} without options on {paper.DATA}"
         warnings = (f"The paper's numbers are of {its_own}: for orientation only.", *warnings)
     return Table(
@@ -55,8 +55,17 @@ def precision_table(
 
 
 def in_paper(rows: Sequence[Row]) -> bool:
-    """Whether any row has a size and a code length of the paper's Table 1."""
-    return any((row.image_size, row.bits) in paper.PRECISION for row in rows)
+    """Whether any row has a size and a code length of the paper's Table 1, under its protocol."""
+    return any(
+        (row.image_size, row.bits) in paper.PRECISION and row.data.protocol in {"", paper.PROTOCOL}
+        for row in rows
+    )
+
+
+def comparable(row: Row) -> bool:
+    """Whether a row's network, data set and protocol are the paper's."""
+    own = (paper.MODEL, paper.DATA, paper.PROTOCOL)
+    return (row.model, row.data.name, row.data.protocol) == own and not has_options(row.settings)
 
 
 def text_of(summary: Summary | None) -> str:
@@ -72,7 +81,11 @@ def _figure(row: Row, k: int, beside_paper: bool, with_ceiling: bool) -> Figure:
     ceiling = row.summary("precision_ceiling", k)
     printed = paper.precision(row.image_size, row.bits, k) if beside_paper else None
     beside = [("expected", text_of(expected))]
-    values = [*_values("", served), *_values("expected", expected), *_values(_CEILING, ceiling)]
+    values = [
+        *values_of("", served),
+        *values_of("expected", expected),
+        *values_of(_CEILING, ceiling),
+    ]
     if with_ceiling:
         beside.append((_CEILING, _ceiling_text(row, k)))
     if printed is not None and served is not None:
@@ -84,10 +97,11 @@ def _figure(row: Row, k: int, beside_paper: bool, with_ceiling: bool) -> Figure:
 
 def _mean_average(row: Row) -> Figure:
     found = row.mean_average_precision
-    return Figure(text_of(found), values=tuple(_values("", found)))
+    return Figure(text_of(found), values=tuple(values_of("", found)))
 
 
-def _values(name: str, summary: Summary | None) -> list[tuple[str, float | int | str]]:
+def values_of(name: str, summary: Summary | None) -> list[tuple[str, float | int | str]]:
+    """Name a mean and its deviation for CSV."""
     if summary is None:
         return []
     mean: list[tuple[str, float | int | str]] = [(name, round(summary.mean, 4))]
@@ -106,15 +120,9 @@ def _ceiling_text(row: Row, k: int) -> str:
     return f"{ceiling.mean:.2f}" if ceiling else ""
 
 
-def _seeds(row: Row) -> str:
+def seeds_of(row: Row) -> str:
+    """Write how many seeds have results."""
     return f"{len(row.done)} of {row.planned}" if row.planned > len(row.done) else f"{row.planned}"
-
-
-def _comparable(rows: Sequence[Row]) -> bool:
-    return all(
-        (row.model, row.data.name) == (paper.MODEL, paper.DATA) and not has_options(row.settings)
-        for row in rows
-    )
 
 
 def _about(rows: Sequence[Row], beside_paper: bool) -> str:

@@ -1,7 +1,7 @@
 """What folders say: every run in them, and every cell of a sweep that never became one."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from dlheir.sweep.ledger import UNHARMED, PlannedCell, State, read_plan
 # A run's name. Folders of runs that were set aside end otherwise, and are left out.
 _RUN_ID = re.compile(r"(.+)-(\d+)b-(\d+)px-s(\d+)-[0-9a-f]{8}", re.ASCII)
 # Of results.json, what two copies of a run have in common, wherever they were made.
-_FOUND = ("precision", "expected_precision", "precision_ceiling", "expected_map", "split")
+_FOUND = ("precision", "expected_precision", "precision_ceiling", "expected_map", "map", "split")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -57,6 +57,13 @@ class Collected:
 
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
+
+    @property
+    def counts(self) -> str:
+        """How many cells are in which state, in a line."""
+        states = ("missing" if c.state is State.NEW else str(c.state) for c in self.cells)
+        parts = [f"{count} {state}" for state, count in Counter(states).most_common()]
+        return f"{len(self.cells)} cells: {', '.join(parts)}"
 
 
 def collect(folders: Sequence[Path]) -> Collected:
@@ -135,7 +142,7 @@ def _cell(run: RunFolder, attempts: Sequence[Attempt]) -> Cell:
         settings, damaged = {}, f"{run.config.name} cannot be read"
     else:
         damaged = ""
-    settings |= _named(run.run_id)
+    settings = _placed(settings, run.run_id)
     if not run.finished:
         holder = held_by(run.lock)
         state, detail = (State.RUNNING, f"process {holder}") if holder else _unfinished(attempts)
@@ -156,7 +163,7 @@ def _absent(
 ) -> Cell:
     """Return a cell of a plan that has no run, with the settings that its run would have."""
     near = min(known, key=lambda other: _distance(cell, other[0]), default=None)
-    settings = changed(near[1] if near else {}, cell.combination) | _named(cell.id)
+    settings = _placed(changed(near[1] if near else {}, cell.combination), cell.id)
     if cell.refused is not None:
         return Cell(cell.id, State.REFUSED, cell.refused, settings)
     state, detail = _unfinished(attempts) if attempts else (State.NEW, "")
@@ -169,13 +176,23 @@ def _distance(some: PlannedCell, other: PlannedCell) -> int:
     return sum(some.combination.get(name) != other.combination.get(name) for name in names)
 
 
-def _named(run_id: str) -> Settings:
-    """What a run's name says; an image size in it is a number where a configuration says `max`."""
+def _placed(settings: Settings, run_id: str) -> Settings:
+    """Add what a run's name says; an image size in it is a number where settings say `max`.
+
+    A model's name is the settings' own where they have one: `timm/NAME` stands as `timm-NAME` in a
+    folder's name.
+    """
     match = _RUN_ID.fullmatch(run_id)
     if match is None:
-        return {}
+        return settings
     model, bits, image_size, seed = match.groups()
-    return {MODEL: model, BITS: int(bits), IMAGE_SIZE: int(image_size), SEED: int(seed)}
+    given = str(settings.get(MODEL, model))
+    return settings | {
+        MODEL: given if given.replace("/", "-") == model else model,
+        BITS: int(bits),
+        IMAGE_SIZE: int(image_size),
+        SEED: int(seed),
+    }
 
 
 def _unfinished(attempts: Sequence[Attempt]) -> tuple[State, str]:

@@ -1,6 +1,6 @@
 """What decides a run's result, under the names that a person writes on the command line."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -8,6 +8,7 @@ from dlheir.runs import decisive_settings
 
 # Every table says these in places of their own.
 MODEL, BITS, IMAGE_SIZE, SEED = "model.name", "model.bits", "data.image_size", "seed_everything"
+PROTOCOL, OBJECTIVE = "data.protocol", "model.objective"
 # Named by files, which lie elsewhere on each machine.
 _WEIGHTS = "model.backbone_weights"
 
@@ -64,6 +65,11 @@ def differing(some: Iterable[Settings]) -> list[str]:
     listed = list(some)
     keys = dict.fromkeys(key for settings in listed for key in settings)
     return [key for key in keys if len({shown(settings.get(key)) for settings in listed}) > 1]
+
+
+def key_of(settings: Settings, without: set[str]) -> Hashable:
+    """What settings have in common that differ in some keys alone."""
+    return frozenset((key, shown(value)) for key, value in settings.items() if key not in without)
 
 
 def shown(value: Any) -> str:

@@ -1,5 +1,7 @@
 """Retrieval by Hamming distance: codes, search engines, ranking metrics (numpy and faiss only)."""
 
+from dlheir.retrieval.average_precision import expected_map, mean_average_precision
+from dlheir.retrieval.balls import lookup, precision_recall
 from dlheir.retrieval.buckets import BucketIndex
 from dlheir.retrieval.codes import (
     CodeComparison,
@@ -13,18 +15,17 @@ from dlheir.retrieval.codes import (
 )
 from dlheir.retrieval.engines import ENGINES, build_index, choose_engine, restore_index, search
 from dlheir.retrieval.flat import FlatIndex
+from dlheir.retrieval.histograms import DistanceHistograms, distance_histograms
 from dlheir.retrieval.index import EmbeddedIndex, Index
 from dlheir.retrieval.ivf import IVFIndex
 from dlheir.retrieval.metrics import (
-    DistanceHistograms,
     Evaluation,
-    distance_histograms,
     evaluate,
-    expected_map,
     expected_precision,
     precision_ceiling,
     served_precision,
 )
+from dlheir.retrieval.pairs import LabelledCodes
 
 __all__ = [
     "ENGINES",
@@ -36,6 +37,7 @@ __all__ = [
     "FlatIndex",
     "IVFIndex",
     "Index",
+    "LabelledCodes",
     "binarize",
     "build_index",
     "check_codes",
@@ -45,10 +47,13 @@ __all__ = [
     "evaluate",
     "expected_map",
     "expected_precision",
+    "lookup",
+    "mean_average_precision",
     "median_thresholds",
     "pack",
     "packed_bytes",
     "precision_ceiling",
+    "precision_recall",
     "restore_index",
     "search",
     "served_precision",

@@ -21,6 +21,7 @@ from dlheir.code_version import code_sha256
 from dlheir.data import PictureFolder
 from dlheir.errors import InputError
 from dlheir.files import sha256_of_file
+from dlheir.objectives.cross_entropy import CrossEntropy
 from dlheir.results import read_results
 from dlheir.runs import RunFolder
 from dlheir.store import CloudServer, StoreError
@@ -38,14 +39,27 @@ def data(make_pictures):
 
 
 @pytest.fixture(scope="module")
-def run_with(data, tmp_path_factory):
-    """Train for an epoch, test, and return the run's folder and its trainer."""
+def unseen(make_pictures):
+    """Two classes are trained on; two others are searched."""
+    root = make_pictures({"a": 8, "b": 9, "c": 10, "d": 8})
+    return PictureFolder(
+        str(root), image_size=32, batch_size=8, workers=0, protocol="unseen_classes"
+    )
 
-    def run_with(**settings):
+
+@pytest.fixture(scope="module")
+def run_with(data, tmp_path_factory):
+    """Train for an epoch, test, and return the run's folder."""
+
+    def run_with(data=data, **settings):
         run = RunFolder(tmp_path_factory.mktemp("run"))
         torch.manual_seed(0)
         task = HashingTask(
-            "dlheir_nano", bits=BITS, num_classes=3, image_size=32, threshold="median"
+            "dlheir_nano",
+            bits=BITS,
+            num_classes=data.num_classes,
+            image_size=32,
+            threshold="median",
         )
         saving = ModelCheckpoint(run.checkpoints, "last", save_on_train_epoch_end=True)
         trainer = Trainer(
@@ -138,10 +152,12 @@ def test_codes_are_those_of_the_checkpoint(run, codes, data):
 def test_results_describe_the_run(run, results, data):
     assert results["model"] == "dlheir_nano"
     assert (results["bits"], results["image_size"], results["threshold"]) == (BITS, 32, "median")
-    assert results["data"] == {"name": "PictureFolder", "classes": 3, "pictures": 27}
+    described = {"name": "PictureFolder", "classes": 3, "trained_classes": 3, "pictures": 27}
+    assert results["data"] == described
+    assert results["protocol"] == "paper"
     split = results["split"]
     # 80 % of 8, 9 and 10 are 6, 7 and 8; a fifth of these, rounded, is 1, 1 and 2.
-    assert split["counts"] == {"database": 21, "queries": 6, "validation": 4}
+    assert split["counts"] == {"database": 21, "queries": 6, "training": 17, "validation": 4}
     assert split["sha256"] == data.split_sha256
     assert results["store"]["pictures"] == results["store"]["opened"] == 21
     assert results["store"]["kept"]
@@ -200,6 +216,30 @@ def test_leakage_is_reported_when_asked_for(run_with, codes, results):
         codes["query_labels"],
     )
     assert leakage["dictionary"]["plain"] == asdict(attacked)
+
+
+def test_a_trained_classifier_is_an_attack_of_its_own(run_with, monkeypatch):
+    known = run_with(leakage=True)
+    assert "checkpoint" in read_results(known.results)["leakage"]
+    monkeypatch.setattr(CrossEntropy, "uses_classifier", False)
+    untrained = read_results(run_with(leakage=True).results)["leakage"]
+    assert "checkpoint" not in untrained
+    assert "dictionary" in untrained
+
+
+def test_classes_that_were_never_trained_on(run_with, unseen):
+    run = run_with(unseen, leakage=True)
+    results = read_results(run.results)
+    assert results["protocol"] == "unseen_classes"
+    described = {"name": "PictureFolder", "classes": 4, "trained_classes": 2, "pictures": 35}
+    assert results["data"] == described
+    counts = results["split"]["counts"]
+    assert counts["training"] + counts["database"] + counts["queries"] == 35
+    # The classifier knows none of the classes in the database: its weights attack nothing.
+    assert "checkpoint" not in results["leakage"]
+    with np.load(run.codes) as file:
+        for name, value in evaluated(dict(file)).items():
+            assert results[name] == value, name
 
 
 def test_failed_upload_leaves_no_store(run_with, monkeypatch):

@@ -34,6 +34,7 @@ class MadeRuns:
         finished=True,
         seed=0,
         data="Generated",
+        protocol="paper",
         settings=None,
         results=None,
         **identity,
@@ -46,6 +47,7 @@ class MadeRuns:
             finished: Whether it has results.
             seed: Its seed.
             data: Name of the data set.
+            protocol: Under which it was measured.
             settings: Dotted settings to change in its configuration.
             results: Entries to change in its results.
             identity: model, bits, image_size.
@@ -58,17 +60,17 @@ class MadeRuns:
         config["seed_everything"] = seed
         config["model"] |= {"name": model, "bits": bits}
         config["data"]["class_path"] = f"dlheir.data.{data}"
-        config["data"]["init_args"]["image_size"] = image_size
+        config["data"]["init_args"] |= {"image_size": image_size, "protocol": protocol}
         for key, value in (settings or {}).items():
             section, name = key.split(".", 1)
             place = config[section] if section != "data" else config["data"]["init_args"]
             if "." in name:
                 name, inner = name.split(".")
-                place[name] = {**(place[name] or {}), inner: value}
+                place[name] = {**(place.get(name) or {}), inner: value}
             else:
                 place[name] = value
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
-        run = self.folder / f"{model}-{bits}b-{image_size}px-s{seed}-{digest}"
+        run = self.folder / f"{model.replace('/', '-')}-{bits}b-{image_size}px-s{seed}-{digest}"
         run.mkdir(parents=True)
         (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         if finished:
@@ -78,6 +80,8 @@ class MadeRuns:
                 "bits": bits,
                 "image_size": image_size,
                 "seed": seed,
+                "objective": config["model"]["objective"],
+                "protocol": protocol,
                 "precision": _by_k(precision),
                 "expected_precision": _by_k(precision if expected is None else expected),
                 "precision_ceiling": _by_k((1.0, 1.0, 1.0, 1.0, 0.8)),

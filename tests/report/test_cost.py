@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from dlheir.report.cost import pareto_front, table2
 from dlheir.report.groups import Summary, rows_of
 from dlheir.report.reading import collect
 
-HUNDRED = {"classes": 100}
+HUNDRED = {"classes": 100, "trained_classes": 100}
 
 
 def table(runs, name):
@@ -76,7 +77,7 @@ def test_options_that_change_nothing_are_the_papers_network(made):
 
 def test_other_numbers_of_classes_are_other_networks(made):
     runs = made()
-    runs.add(model="dlheir", results={"complexity": counts(5, 6), "data": {"classes": 50}})
+    runs.add(model="dlheir", results={"complexity": counts(5, 6), "data": {"trained_classes": 50}})
     (row,) = table(runs, "table2")
     assert row["classes"] == "50"
     assert "Keras / 1e5 paper" not in row
@@ -117,3 +118,46 @@ def test_nothing_beats_the_front(points):
     front = pareto_front(points, 20)
     assert set(front) == {point for point in points if not beaten(point)}
     assert front == sorted(front, key=lambda point: point.macs)
+
+
+def test_classes_that_were_not_trained_on_have_no_logits(made):
+    runs = made()
+    unseen = {"classes": 100, "trained_classes": 75}
+    runs.add(model="dlheir", protocol="unseen_classes",
+             results={"complexity": counts(5, 6), "data": unseen})  # fmt: skip
+    (row,) = table(runs, "table2")
+    assert row["classes"] == "75"
+    assert "Keras / 1e5 paper" not in row  # the paper's counts are of 100
+
+
+def test_backbones_stand_with_their_costs_the_cheapest_first(made):
+    runs = made()
+    for model, macs, precision in (
+        ("vgg16_bn", 900, (0.5, 0.6)),
+        ("timm/resnet18", 300, (0.3, 0.3)),
+        ("alexnet", 700, (0.2, 0.4)),
+    ):
+        for seed, expected in enumerate(precision):
+            runs.add(model=model, seed=seed, precision=0.9, expected=expected,
+                     results={"complexity": counts(macs // 100, macs)})  # fmt: skip
+    runs.add(model="swin_t", finished=False)
+    found = table(runs, "backbones")
+    assert [(row["backbone"], row["MACs"], row["parameters"]) for row in found] == [
+        ("timm/resnet18", "300", "3"), ("alexnet", "700", "7"), ("vgg16_bn", "900", "9"),
+        ("swin_t", "", ""),
+    ]  # fmt: skip
+    assert [row["expected P@20"] for row in found] == ["30.0", "30.0", "55.0", ""]
+    assert float(found[2]["expected P@20 std"]) == pytest.approx(50**0.5, abs=1e-4)
+    assert found[3]["missing"] == "seed 0 interrupted"
+
+
+def test_more_backbones_than_colours_are_named_on_the_front(made):
+    runs = made()
+    for number in range(9):
+        precision = 0.5 if number == 4 else 0.4 if number == 0 else 0.1
+        runs.add(model=f"network{number}", precision=precision,
+                 results={"complexity": counts(1, 10 ** (5 + number / 4))})  # fmt: skip
+    content = content_of("made", collect([runs.folder]))
+    (plot,) = [p for part in content.parts for p in part.plots if p.name == "cost"]
+    named = [f"network{number}" for number in range(9) if f">network{number}<" in plot.svg]
+    assert named == ["network0", "network4"]

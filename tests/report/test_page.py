@@ -100,12 +100,12 @@ def test_names_are_unique_and_references_lead_somewhere(full):
 def test_plots_take_the_pages_colours_and_say_what_they_show(full):
     page = Page(full.html)
     plots = page.all("svg")
-    assert len(plots) == 4  # two sizes, an ablation, costs
+    assert len(plots) == 6  # over k and over recall at two sizes, an ablation, costs
     assert all(plot["role"] == "img" and plot["viewbox"] for plot in plots)
     assert not any("width" in plot for plot in plots)
     assert (
         "Precision over k, the paper's Figure 3: dlheir_nano on Generated, "
-        "model.threshold 0.5, 384 px" in page.texts
+        "protocol paper, model.threshold 0.5, 384 px" in page.texts
     )
     colours = {
         found
@@ -151,20 +151,21 @@ def test_a_damaged_picture_is_left_out(made, report):
 def test_markdown_shows_each_plot_and_table(full):
     assert set(re.findall(r"\(plots/([\w.-]+)\.png\)", full.markdown)) == full.plots
     assert full.plots == {
-        "table1-precision-over-k-384px", "table1-precision-over-k-224px", "ablation-threshold",
-        "cost",
+        "table1-precision-over-k-384px", "table1-precision-over-k-224px",
+        "table1-precision-over-recall-384px", "table1-precision-over-recall-224px",
+        "ablation-threshold", "cost",
     }  # fmt: skip
     assert set(full.tables) == {"missing", "table1", "ablation-threshold", "table2", "cost"}
     headings = re.findall(r"^##+ (.*)", full.markdown, re.MULTILINE)
     assert headings == [
         "What is missing",
         "Table 1: precision by image size and bits",
-        "dlheir_nano on Generated, model.threshold 0.5",
+        "dlheir_nano on Generated, protocol paper, model.threshold 0.5",
         "Ablations",
-        "model.threshold on Generated",
+        "model.threshold on Generated, protocol paper",
         "Table 2: parameters and operations",
         "Precision over operations",
-        "Precision over operations on Generated",
+        "Precision over operations on Generated, protocol paper",
         "Retrieval",
     ]
     assert full.markdown.count("\n| ---") == len(full.tables)

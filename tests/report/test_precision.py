@@ -68,7 +68,7 @@ def test_another_network_or_data_set_is_said_to_be_no_reproduction(made, model, 
     for bits in (24, 48):
         runs.add(model=model, data=data, bits=bits, image_size=384, settings=settings)
     table = tables(runs.folder)["table1"]
-    assert table.title == f"{model} on {data}"
+    assert table.title == f"{model} on {data}, protocol paper"
     (warning,) = table.warnings
     assert (
         "The paper's numbers are of dlheir without options on Corel10K: for orientation only."
@@ -131,13 +131,16 @@ def test_data_sets_and_settings_never_share_a_table_1(made):
         runs.add(bits=bits, data="Corel1K", seed=1, results={"data": {"pictures": 999}})
     found = tables(runs.folder)
     titles = {table.title for name, table in found.items() if name.startswith("table1")}
-    assert titles == {"dlheir_nano on Corel1K, model.threshold 0.5", "dlheir_nano on Corel1K",
-                      "dlheir_nano on Corel5K"}  # fmt: skip
+    assert titles == {
+        "dlheir_nano on Corel1K, protocol paper, model.threshold 0.5",
+        "dlheir_nano on Corel1K, protocol paper",
+        "dlheir_nano on Corel5K, protocol paper",
+    }
     for name, table in found.items():
         if name.startswith("table1"):
             assert [row["seeds"] for row in rows(table.to_csv())] == ["1", "1", ""]
     # The other threshold is told as an ablation.
-    assert found["ablation-threshold"].title == "model.threshold on Corel1K"
+    assert found["ablation-threshold"].title == "model.threshold on Corel1K, protocol paper"
 
 
 def test_two_folders_of_pictures_are_two_data_sets(made):
@@ -148,8 +151,8 @@ def test_two_folders_of_pictures_are_two_data_sets(made):
             runs.add(bits=bits, data="PictureFolder", seed=seed, settings={"data.root": root})
     found = {name: table for name, table in tables(runs.folder).items() if "table1" in name}
     assert {table.title: table.lines[0].heads[-1] for table in found.values()} == {
-        "dlheir_nano on PictureFolder birds": "2",
-        "dlheir_nano on PictureFolder fish": "1",
+        "dlheir_nano on PictureFolder birds, protocol paper": "2",
+        "dlheir_nano on PictureFolder fish, protocol paper": "1",
     }
 
 

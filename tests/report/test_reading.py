@@ -161,3 +161,23 @@ def test_folders_without_runs_are_refused(made, tmp_path):
     (runs.folder / "sweeps" / "made.json").write_text("{")
     with pytest.raises(InputError, match=r"made\.json"):
         collect([runs.folder])
+
+
+def test_a_models_name_is_the_configurations(made):
+    runs = made()
+    done = runs.add(model="timm/resnet18", image_size=64)
+    assert done.name.startswith("timm-resnet18-48b-64px-s0-")
+    runs.plan(done.name, seed_everything=0)
+    runs.plan("timm-resnet18-48b-64px-s1-00000000", seed_everything=1)
+    (known, planned) = collect([runs.folder]).cells
+    assert known.settings["model.name"] == planned.settings["model.name"] == "timm/resnet18"
+    assert planned.settings["seed_everything"] == 1
+
+
+def test_a_folders_name_says_the_model_where_its_configuration_is_another_ones(made):
+    runs = made()
+    done = runs.add(model="dlheir_nano")
+    runs.plan(done.name, model__bits=48)
+    runs.plan("timm-resnet18-12b-224px-s0-00000000", model__bits=12)
+    cells = {cell.run_id: cell.settings["model.name"] for cell in collect([runs.folder]).cells}
+    assert cells["timm-resnet18-12b-224px-s0-00000000"] == "timm-resnet18"

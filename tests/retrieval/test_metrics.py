@@ -1,14 +1,15 @@
 """Ranking metrics against hand-computed values, all orders of ties, and a slow implementation."""
 
 from fractions import Fraction
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labelled_sets import at_distances, orders_of_ties, random_set, sets
 
-import dlheir.retrieval.metrics as metrics
+import dlheir.retrieval.pairs as pairs
 from dlheir.errors import InputError
 from dlheir.retrieval import (
     DistanceHistograms,
@@ -23,21 +24,9 @@ from dlheir.retrieval import (
 KS = (1, 2, 3, 5, 8)
 
 
-def at_distances(distances, bits):
-    """Codes that lie at these distances from the all-zero query."""
-    return np.array([[1] * d + [0] * (bits - d) for d in distances], dtype=np.uint8)
-
-
 def one_query(distances, relevant, ks=KS, bits=6):
     """Evaluate one query of class 1 against pictures at these distances."""
     return evaluate([[0] * bits], [1], at_distances(distances, bits), np.array(relevant, int), ks)
-
-
-def orders_of_ties(distances):
-    """Every order of the rows that is sorted by distance."""
-    groups = [[row for row, d in enumerate(distances) if d == at] for at in sorted(set(distances))]
-    for parts in product(*(permutations(group) for group in groups)):
-        yield [row for part in parts for row in part]
 
 
 def average_precision(ranked):
@@ -86,19 +75,8 @@ def slow_evaluate(queries, query_labels, database, database_labels, ks):
 
 
 def assert_same(result, expected, tolerance=1e-12):
-    assert result.keys() == expected.keys()
     for name, values in expected.items():
         assert result[name] == pytest.approx(values, abs=tolerance, rel=0), name
-
-
-def random_set(seed, queries, database, bits, classes):
-    rng = np.random.default_rng(seed)
-    return (
-        rng.integers(0, 2, (queries, bits), dtype=np.uint8),
-        rng.integers(0, classes, queries),
-        rng.integers(0, 2, (database, bits), dtype=np.uint8),
-        rng.integers(0, classes, database),
-    )
 
 
 def test_values_worked_out_by_hand_without_ties():
@@ -170,7 +148,7 @@ def test_evaluate_agrees_with_a_slow_implementation(bits):
 def test_many_chunks_give_what_one_gives(monkeypatch):
     data = random_set(1, 50, 40, 24, 3)
     whole = distance_histograms(*data)
-    monkeypatch.setattr(metrics, "_PAIRS_AT_ONCE", 7 * 40)
+    monkeypatch.setattr(pairs, "_PAIRS_AT_ONCE", 7 * 40)
     for part, expected in zip(distance_histograms(*data), whole, strict=True):
         assert np.array_equal(part, expected)
 
@@ -195,17 +173,8 @@ def test_expected_map_stays_exact_far_down_a_ranking():
     assert expected_map(histograms) == pytest.approx(expected, rel=1e-6)
 
 
-@st.composite
-def sets(draw):
-    """Few codes and few classes, so that ties are many."""
-    bits = draw(st.integers(1, 8))
-    seed = draw(st.integers(0, 2**32 - 1))
-    queries, database = draw(st.integers(1, 6)), draw(st.integers(1, 40))
-    return random_set(seed, queries, database, bits, draw(st.integers(1, 4)))
-
-
 @given(sets())
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_precision_lies_between_zero_and_the_ceiling(data):
     result = evaluate(*data, KS)
     for k in map(str, KS):
@@ -216,13 +185,15 @@ def test_precision_lies_between_zero_and_the_ceiling(data):
 
 
 @given(sets(), st.randoms(use_true_random=False))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_expectations_do_not_depend_on_the_order_of_the_database(data, random):
     queries, query_labels, database, labels = data
     order = random.sample(range(len(database)), len(database))
     moved = evaluate(queries, query_labels, database[order], labels[order], KS)
     result = evaluate(*data, KS)
-    del moved["precision"], result["precision"]
+    assert moved.pop("precision_recall") == result.pop("precision_recall")
+    for name in ("precision", "map"):
+        del moved[name], result[name]
     assert_same(moved, result)
 
 
@@ -234,7 +205,7 @@ def test_without_ties_the_expected_precision_is_the_served_one(relevant):
 
 
 @given(sets())
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_served_precision_over_random_orders_tends_to_the_expected_one(data):
     queries, query_labels, database, labels = data
     k, rng = 3, np.random.default_rng(0)
@@ -256,11 +227,18 @@ def test_a_perfect_code_reaches_the_ceiling():
 
 def test_the_result_is_plain_and_keyed_as_results_json_is():
     result = evaluate(*random_set(0, 3, 200, 12, 2))
-    assert list(result) == ["precision", "expected_precision", "precision_ceiling", "expected_map"]
+    assert list(result) == ["precision", "expected_precision", "precision_ceiling", "expected_map",
+                            "map", "hamming_radius_2", "precision_recall"]  # fmt: skip
     assert list(result["precision"]) == ["20", "40", "60", "80", "100"]
+    assert list(result["map"]) == ["100", "all"]
+    assert list(result["hamming_radius_2"]) == ["precision", "recall", "empty"]
+    assert list(result["precision_recall"]) == ["precision", "recall"]
     assert type(result["expected_map"]) is float
-    for name in ("precision", "expected_precision", "precision_ceiling"):
+    for name in ("precision", "expected_precision", "precision_ceiling", "map", "hamming_radius_2"):
         assert {type(value) for value in result[name].values()} == {float}
+    for values in result["precision_recall"].values():
+        assert len(values) == 12 + 1
+        assert {type(value) for value in values} == {float}
 
 
 CODES, LABELS = np.zeros((3, 12), np.uint8), np.zeros(3, int)
