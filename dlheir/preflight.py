@@ -13,6 +13,7 @@ from dlheir.runs import RunFolder
 from dlheir.store.content import content_length, padme
 from dlheir.store.envelope import OVERHEAD
 from dlheir.store.owner import BATCH_SIZE
+from dlheir.task import HashingTask
 
 # Weights and thresholds stay float32 in all of them.
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -50,6 +51,23 @@ def check_trainer(trainer: Trainer, data: PictureFolder, *, trains: bool) -> Non
     for name in ("limit_val_batches", "limit_test_batches"):
         if getattr(trainer, name) != 1.0:
             raise InputError(f"--trainer.{name} is not for hashing: every picture is searched")
+
+
+def check_feature_cache(task: HashingTask, data: PictureFolder) -> None:
+    """Refuse a cache of feature maps of which none would serve twice.
+
+    Args:
+        task: What is to be trained.
+        data: The pictures.
+
+    Raises:
+        InputError: Training pictures are varied at random.
+    """
+    if task.cache_features and data.augmentation is not None:
+        raise InputError(
+            "model.cache_features: data.augmentation varies the training pictures in each epoch, "
+            "which cached feature maps cannot; set one of the two to false or null"
+        )
 
 
 def check_room(run: RunFolder, data: PictureFolder, network: nn.Module) -> None:

@@ -10,8 +10,8 @@ from dlheir.files import sha256_of
 
 # What says where or how fast a run goes, not what comes out of it.
 _CIRCUMSTANCES = {
-    "model": {"backbone_weights", "channels_last", "compile"},
-    "data": {"root", "split", "workers"},
+    "model": {"backbone_weights", "cache_features", "channels_last", "compile"},
+    "data": {"download", "root", "split", "workers"},
     "trainer": {
         "accelerator",
         "barebones",
@@ -129,14 +129,14 @@ def run_id(config: dict[str, Any], content: dict[str, Any]) -> str:
         content: Hashes of what the configuration only points to: split, pictures, weights.
 
     Returns:
-        `<model>-<bits>b-<size>px-s<seed>-<hash8>`. The hash covers every setting but those that
+        `<model>-<bits>b-<size>px-s<seed>-<hash8>`, with `timm-` for `timm/`. The hash covers every setting but those that
         say where or how fast the run goes, so a new setting counts unless it is listed there.
     """
     decisive = decisive_settings(config)
     model, data = decisive["model"], decisive["data"]
     digest = sha256_of({**decisive, "seed": config["seed_everything"], "content": content})
     return (
-        f"{model['name']}-{model['bits']}b-{data['image_size']}px"
+        f"{model['name'].replace('/', '-')}-{model['bits']}b-{data['image_size']}px"
         f"-s{config['seed_everything']}-{digest[:8]}"
     )
 

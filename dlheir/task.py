@@ -16,10 +16,11 @@ from torch.optim.lr_scheduler import LambdaLR
 from dlheir import retrieval
 from dlheir.collector import ActivationCollector, HashedSet
 from dlheir.data.augmentation import mixed_seed
-from dlheir.data.dataset import Batch
+from dlheir.data.dataset import Batch, LoadPicture
 from dlheir.errors import InputError
+from dlheir.features import FeatureCache
 from dlheir.models import get_model
-from dlheir.objectives import get_objective
+from dlheir.objectives import ClosedForm, Objective, get_objective, objective_class
 
 Schedule = Literal["constant", "cosine"]
 VALIDATION_KS = (20,)
@@ -43,16 +44,20 @@ class HashingTask(LightningModule):
         resize: How pictures are brought to that square (set by the data).
         tail: "none" or "inverted_residual"; null takes the network's own.
         backbone_weights: null, "DEFAULT" (torchvision's ImageNet weights) or a state dict's path.
-        hash_order: What the hash layer does first: "sigmoid_first", as the paper, or "pool_first".
+        hash_order: What the hash layer does first: "sigmoid_first", as the paper, or "pool_first";
+            null takes the objective's own.
         options: More arguments of the network, such as {replace_last: 14}.
         threshold: Bits are 1 at or above it: a number in (0, 1), or "median" for each bit's
             median over the training set.
-        objective: One of `dlheir.objectives.list_objectives()`.
+        objective: One of `dlheir.objectives.list_objectives()`. Those that are solved and not
+            trained need no learning rate.
         objective_options: More arguments of the objective, such as {label_smoothing: 0.1}.
         learning_rate: Of the hash layer and the classifier; the schedule scales it.
         backbone_lr_scale: The backbone's learning rate as a share of `learning_rate`.
         frozen_layers: How many first layers of the backbone stay as they are, batch norm
             statistics included, or "all". They need no backward pass.
+        cache_features: With frozen_layers "all": compute each picture's feature map once and keep
+            it in the user's cache (XDG_CACHE_HOME). Augmentation is refused.
         momentum: Of SGD.
         nesterov: Whether momentum looks ahead.
         weight_decay: Of all weights of more than one dimension.
@@ -71,7 +76,7 @@ class HashingTask(LightningModule):
         resize: Literal["warp", "letterbox", "crop"] = "warp",
         tail: str | None = None,
         backbone_weights: str | None = None,
-        hash_order: Literal["sigmoid_first", "pool_first"] = "sigmoid_first",
+        hash_order: Literal["sigmoid_first", "pool_first"] | None = None,
         options: dict[str, Any] | None = None,
         threshold: float | Literal["median"] = 0.5,
         objective: str = "cross_entropy",
@@ -79,6 +84,7 @@ class HashingTask(LightningModule):
         learning_rate: float = 0.01,
         backbone_lr_scale: float = 1.0,
         frozen_layers: int | Literal["all"] = 0,
+        cache_features: bool = False,
         momentum: float = 0.9,
         nesterov: bool = False,
         weight_decay: float = 0.0,
@@ -91,6 +97,12 @@ class HashingTask(LightningModule):
         _check_rates(learning_rate, backbone_lr_scale, momentum, weight_decay, warmup_epochs)
         if threshold != "median" and not 0 < threshold < 1:
             raise InputError(f"model.threshold is {threshold}; it must be in (0, 1) or 'median'")
+        if cache_features and frozen_layers != "all":
+            raise InputError(
+                "model.cache_features needs a backbone that stays as it is: set "
+                "model.frozen_layers to all"
+            )
+        method = objective_class(objective)
         self.network = get_model(
             name,
             bits=bits,
@@ -99,15 +111,19 @@ class HashingTask(LightningModule):
             resize=resize,
             tail=tail,
             backbone_weights=backbone_weights,
-            hash_order=hash_order,
+            hash_order=hash_order or method.hash_order,
+            head=method.head,
             **(options or {}),
         )
         # The settings rebuild the network from a checkpoint alone, without this class.
         self.save_hyperparameters({"network": self.network.settings, "objective": objective})
         self.objective = get_objective(objective, bits, num_classes, **(objective_options or {}))
         self.threshold = threshold
+        self._check_closed_form()
         self.learning_rate = learning_rate
         self.backbone_lr_scale = backbone_lr_scale
+        self.cache_features = cache_features
+        self.feature_cache: FeatureCache | None = None  # until a callback brings it
         self._frozen = _first_layers(self.network.features, frozen_layers)
         self.momentum = momentum
         self.nesterov = nesterov
@@ -120,6 +136,39 @@ class HashingTask(LightningModule):
         if threshold != "median":
             self.network.threshold.fill_(threshold)
 
+    # ---------------------------------------------------------------- pictures and feature maps
+
+    @property
+    def read_picture(self) -> LoadPicture:
+        """How data loaders read a picture's file: as levels, or as its feature map."""
+        cache = self.feature_cache
+        return self.network.transform.load if cache is None else cache.load
+
+    def prepared(self, pictures: Tensor) -> Tensor:
+        """What data loaders read, as the network takes it; feature maps are ready as they are."""
+        if self.feature_cache is None:
+            pictures = self.network.transform.normalize(pictures)
+        return self._laid_out(pictures)
+
+    def feature_maps(self, prepared: Tensor) -> Tensor:
+        """Feature maps (B, c, h, w) of a prepared batch."""
+        maps: Tensor = self.network.features(prepared) if self.feature_cache is None else prepared
+        return maps
+
+    def computed_feature_maps(self, levels: Tensor) -> Tensor:
+        """Feature maps (B, c, h, w) of pictures' levels (B, 3, S, S), whatever a cache holds."""
+        maps: Tensor = self.network.features(
+            self._laid_out(self.network.transform.normalize(levels))
+        )
+        return maps
+
+    def activations(self, prepared: Tensor) -> Tensor:
+        """Activations (B, bits) of a prepared batch."""
+        return self.network.activations_of(self.feature_maps(prepared))
+
+    def _laid_out(self, batch: Tensor) -> Tensor:
+        return batch.contiguous(memory_format=torch.channels_last) if self.channels_last else batch
+
     # ---------------------------------------------------------------- training
 
     def configure_model(self) -> None:
@@ -128,8 +177,9 @@ class HashingTask(LightningModule):
             self.network.to(memory_format=torch.channels_last)
         for layer in self._frozen:
             layer.requires_grad_(False)
-        step = self.network.activations_and_logits
-        self._step = torch.compile(step) if self.compile_step else step
+        if isinstance(self.objective, Objective) and not self.objective.uses_classifier:
+            self.network.classifier.requires_grad_(False)
+        self._step = torch.compile(self.activations) if self.compile_step else self.activations
 
     def on_train_epoch_start(self) -> None:
         """Frozen layers keep their batch norm statistics too."""
@@ -138,22 +188,26 @@ class HashingTask(LightningModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Pictures travel as bytes and become numbers on the device."""
-        image = self.network.transform.normalize(batch.image)
-        if self.channels_last:
-            image = image.contiguous(memory_format=torch.channels_last)
-        return batch._replace(image=image)
+        return batch._replace(image=self.prepared(batch.image))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Make dropout and the like depend on (seed, step, device) alone, also after resuming."""
         seed = self.trainer.datamodule.seed  # type: ignore[attr-defined]
         torch.manual_seed(mixed_seed(seed, self.global_step, self.global_rank))
+        if isinstance(self.objective, Objective):
+            self.objective.advance(self.global_step / self.trainer.estimated_stepping_batches)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Loss of one batch."""
-        activations, logits = self._step(batch.image)
-        loss = self.objective(logits, activations, batch.label)
-        correct = (logits.argmax(dim=1) == batch.label).float().mean()
-        measured = {"train_loss": loss, "train_accuracy": correct}
+        activations = self._step(batch.image)
+        assert isinstance(self.objective, Objective)  # closed forms are solved instead
+        # Sums over pairs and bits want full precision; beside the backbone they cost nothing.
+        with torch.autocast(self.device.type, enabled=False):
+            loss = self.objective(activations, batch.label, self.network.classifier)
+        measured = {"train_loss": loss}
+        if self.objective.uses_classifier:
+            predicted = self.network.classifier(activations.detach()).argmax(dim=1)
+            measured["train_accuracy"] = (predicted == batch.label).float().mean()
         self.log_dict(measured, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         self.log("learning_rate", self.trainer.optimizers[0].param_groups[-1]["lr"])
         return loss  # type: ignore[no-any-return]
@@ -170,6 +224,21 @@ class HashingTask(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def _check_closed_form(self) -> None:
+        """Refuse settings of which a solved hash layer would not be what it is called."""
+        if not isinstance(self.objective, ClosedForm):
+            return
+        name = self.hparams["objective"]
+        if self.threshold != 0.5:
+            raise InputError(
+                f"model.threshold is {self.threshold}; objective {name!r} sets its own: leave 0.5"
+            )
+        if self.network.settings["tail"] != "none":
+            raise InputError(
+                f"objective {name!r} solves for the hash layer alone, and the tail "
+                f"{self.network.settings['tail']!r} would stay untrained: set model.tail to none"
+            )
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         backbone = list(self.network.features.parameters())
@@ -238,7 +307,7 @@ class HashingTask(LightningModule):
             self.network.threshold.copy_(torch.from_numpy(medians))
 
     def _hash(self, batch: Batch, which: int) -> None:
-        activations = self.network.activations(batch.image)
+        activations = self.activations(batch.image)
         self.hashed[which].update(batch.number, activations, batch.label)  # type: ignore[operator]
 
     def _forget_hashed(self) -> None:
@@ -261,9 +330,9 @@ def _schedule(schedule: Schedule, warmup: int, steps: float) -> Callable[[int], 
 
 
 def _first_layers(backbone: torch.nn.Module, count: int | Literal["all"]) -> list[torch.nn.Module]:
-    layers = list(backbone.children())
     if count == "all":
-        return layers
+        return [backbone]
+    layers = list(backbone.children())
     if not 0 <= count <= len(layers):
         raise InputError(
             f"model.frozen_layers is {count}; this backbone has 0 to {len(layers)}, or 'all'"

@@ -20,7 +20,9 @@ from dlheir import data
 from dlheir.arguments import Parser
 from dlheir.callbacks.checkpointing import WholeFileCheckpointIO, checkpoint_callbacks
 from dlheir.callbacks.clock import TrainingClock
+from dlheir.callbacks.closed_form import SolveClosedForm
 from dlheir.callbacks.code import CodeVersion
+from dlheir.callbacks.feature_cache import FillFeatureCache
 from dlheir.callbacks.metrics_csv import LogBeforeCheckpoint, MetricsCsv
 from dlheir.callbacks.progress import training_progress
 from dlheir.callbacks.threshold import FitThreshold
@@ -34,7 +36,8 @@ from dlheir.locks import locked, refuse_held
 from dlheir.memory import keep_freed_memory
 from dlheir.models.trained import load_trained
 from dlheir.naming import run_of
-from dlheir.preflight import check_room, check_trainer, steps_of
+from dlheir.objectives import ClosedForm, Objective
+from dlheir.preflight import check_feature_cache, check_room, check_trainer, steps_of
 from dlheir.processes import die_with_parent
 from dlheir.results import precision_table, read_results
 from dlheir.runs import RunFolder
@@ -94,6 +97,7 @@ class RunCLI(LightningCLI):
             settings.wandb, self.run, config, self.datamodule, self.metrics, str(self.subcommand)
         )
         self.wandb_report = WandbReport(settings.wandb, self.datamodule.public)
+        clock = TrainingClock()
         given = dict(
             default_root_dir=str(self.run.path),
             logger=[self.metrics, *([wandb] if wandb else [])],
@@ -103,7 +107,9 @@ class RunCLI(LightningCLI):
                 *checkpoint_callbacks(self.run, validated=bool(self.datamodule.split.validation)),
                 FitThreshold(),
                 LogBeforeCheckpoint(self.metrics),
-                TrainingClock(),
+                clock,
+                FillFeatureCache(),
+                SolveClosedForm(self.run, clock),
                 CodeVersion(),
                 settings.retrieval,
                 self.wandb_report,
@@ -121,6 +127,7 @@ class RunCLI(LightningCLI):
         self._stop_if_finished()
         self._stop_if_busy()
         check_trainer(self.trainer, self.datamodule, trains=True)
+        check_feature_cache(self.model, self.datamodule)
         settings, done = self.config_init.fit, 0
         if settings.ckpt_path == "last":
             settings.ckpt_path = str(self.run.last) if self.run.last.is_file() else None
@@ -136,13 +143,16 @@ class RunCLI(LightningCLI):
         self.metrics.rewind(done)
 
     def fit(self, **kwargs: Any) -> None:
-        """Train."""
+        """Train, or solve."""
+        if isinstance(self.model.objective, ClosedForm):
+            self.trainer.fit_loop.max_epochs = 0  # a callback solves it before the first
         with self._interruptible():
             self.trainer.fit(**kwargs, ckpt_path=self.config_init.fit.ckpt_path, weights_only=True)
 
     def after_fit(self) -> None:
-        """Test the best state on the validation part, or the last where there is none."""
-        tested = self.run.best if self.datamodule.split.validation else self.run.last
+        """Test the best state on the validation part, or the last where none was chosen."""
+        chosen = self.datamodule.split.validation and isinstance(self.model.objective, Objective)
+        tested = self.run.best if chosen else self.run.last
         if not tested.is_file():
             raise InputError(
                 f"{tested}: was never written, as no epoch was trained or validated; see "

@@ -55,7 +55,7 @@ def test_two_processes_train_one_whole_run(fitted_by_two):
     assert finished.complaints == []
     assert results(folder)["device"].startswith("2 x ")
     assert results(folder)["tested_checkpoint"]["path"] == "checkpoints/best.ckpt"
-    assert finished.out.count("as served") == 1
+    assert finished.out.count("│ as served") == 1
     with (folder / "metrics.csv").open() as file:
         logged = [(row["epoch"], row["metric"]) for row in csv.DictReader(file)]
     for epoch in "01":

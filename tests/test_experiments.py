@@ -8,6 +8,8 @@ import yaml
 from wandb.apis.public.sweeps import _validate_config_and_fill_distribution
 from wandb.sdk.launch.sweeps.utils import load_sweep_config
 
+from dlheir.models import list_models
+from dlheir.objectives import list_objectives
 from dlheir.sweep.command import command_of, fit_arguments
 from dlheir.sweep.grid import read_sweep
 from dlheir.task import HashingTask
@@ -18,7 +20,8 @@ PLACES = {"COREL5K": "COREL5K", "COREL10K": "COREL10K", "WEIGHTS": "DEFAULT"}
 
 FILES = sorted(EXPERIMENTS.rglob("*.yaml"))
 SWEEPS = [path for path in FILES if "parameters" in yaml.safe_load(path.read_text())]
-CONFIGURATIONS = [path for path in FILES if path not in SWEEPS]
+OBJECTIVES = sorted((EXPERIMENTS / "objectives").glob("*.yaml"))  # laid over a configuration
+CONFIGURATIONS = [path for path in FILES if path not in SWEEPS + OBJECTIVES]
 
 
 def name_of(path):
@@ -61,6 +64,27 @@ def arguments_of(sweep, combination):
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=name_of)
 def test_every_configuration_is_accepted(main, path):
     assert resolved(main, "fit", "--config", path)["experiment"] != "default"
+
+
+@pytest.mark.parametrize("path", OBJECTIVES, ids=name_of)
+def test_every_objective_is_laid_over_a_recipe(main, path):
+    recipe = EXPERIMENTS / "recipes" / "corel5k_features.yaml"
+    config = resolved(main, "fit", "--config", recipe, "--config", path)
+    assert config["model"]["objective"] == path.stem
+    assert config["model"]["cache_features"] is True
+    assert config["experiment"] == "corel5k_features"
+
+
+def test_every_objective_has_its_settings_and_a_place_on_the_leaderboard(sweep_of):
+    assert [path.stem for path in OBJECTIVES] == list_objectives()
+    sweep = sweep_of("sweeps/corel5k_leaderboard.yaml")
+    named = {combination["config"] for combination in sweep.combinations}
+    assert named == {f"experiments/objectives/{name}.yaml" for name in list_objectives()}
+
+
+def test_the_ablation_of_backbones_has_all_of_them(sweep_of):
+    sweep = sweep_of("ablations/backbones.yaml")
+    assert [c["model.name"] for c in sweep.combinations] == list_models()
 
 
 @pytest.mark.parametrize("name", ["dlheir", "densenet201"])
@@ -120,7 +144,7 @@ def check_run(main, sweep, combination):
     """Each parameter is found under its own name in config.yaml; a killed run can go on."""
     config = resolved(main, *arguments_of(sweep, combination))
     for key, value in combination.items():
-        assert value_at(config, key) == value
+        assert key == "config" or value_at(config, key) == value
     assert config["ckpt_path"] == "last"
     assert config["retrieval"]["keep_store"] is False
     assert config["experiment"] != "default"

@@ -1,6 +1,8 @@
 """How long training took, over all sessions of a run that was interrupted."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -19,6 +21,13 @@ class TrainingClock(Callback):
     def __init__(self) -> None:
         self.seconds = 0.0
         self._began = 0.0
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count the time of a block as training."""
+        began = time.perf_counter()
+        yield
+        self.seconds += time.perf_counter() - began
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Go on from where an earlier session stopped."""

@@ -30,7 +30,7 @@ class FitThreshold(Callback):
             ):
                 # This normalizes too: it calls the task's `on_after_batch_transfer`.
                 ready = trainer.strategy.batch_to_device(batch)
-                activations = pl_module.network.activations(ready.image)
+                activations = pl_module.activations(ready.image)
                 collector.update(ready.number, activations, ready.label)
         pl_module.fit_threshold(collector.compute())
         pl_module.train()

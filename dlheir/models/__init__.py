@@ -1,7 +1,21 @@
 """Networks for deep hashing, in plain PyTorch."""
 
 # Importing a backbone's file registers its models.
-from dlheir.models import densenet, mobilenet  # noqa: F401
+from dlheir.models import (  # noqa: F401
+    alexnet,
+    convnext,
+    densenet,
+    efficientnet,
+    inception,
+    mobilenet,
+    regnet,
+    resnet,
+    shufflenet,
+    squeezenet,
+    swin,
+    vgg,
+    vit,
+)
 from dlheir.models.factory import get_model
 from dlheir.models.hash_layer import HashLayer
 from dlheir.models.inverted_residual import InvertedResidual

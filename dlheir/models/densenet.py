@@ -1,12 +1,18 @@
-"""DenseNet trunks, whole or with the last layers replaced (section 3.3.2)."""
+"""DenseNet trunks (Huang et al., 2017), whole or with the last layers replaced (section 3.3.2)."""
 
 from dataclasses import dataclass
 
 from torch import nn
-from torchvision.models import DenseNet201_Weights
+from torchvision.models import (
+    DenseNet121_Weights,
+    DenseNet161_Weights,
+    DenseNet169_Weights,
+    DenseNet201_Weights,
+)
 from torchvision.models.densenet import _DenseBlock, _Transition
 
 from dlheir.errors import InputError
+from dlheir.models.backbone import register_with_tail
 from dlheir.models.checks import check_integer
 from dlheir.models.inverted_residual import InvertedResidual
 from dlheir.models.registry import register_model
@@ -60,14 +66,19 @@ class DenseNetBuilder:
             features, channels = self._features(self.blocks, memory_efficient)
             features.add_module("norm5", nn.BatchNorm2d(channels))
             features.add_module("relu5", nn.ReLU(inplace=True))
-            return Trunk(features, channels)
+            return Trunk(features, channels, self._stride)
         *first, last = self.blocks
         check_integer("replace_last", replace_last, low=0, high=last)
         check_integer("expansion", expansion, low=1)
         check_integer("block_channels", block_channels, low=1)
         features, channels = self._features((*first, last - replace_last), memory_efficient)
         block = InvertedResidual(channels, block_channels, expansion)
-        return Trunk(features, block_channels, tail=block)
+        return Trunk(features, block_channels, self._stride, tail=block)
+
+    @property
+    def _stride(self) -> int:
+        # The stem divides the side by 4, each transition between blocks by 2.
+        return 4 << (len(self.blocks) - 1)
 
     def _features(
         self, blocks: tuple[int, ...], memory_efficient: bool
@@ -104,10 +115,26 @@ def _initialise(features: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight)
 
 
+densenet121 = DenseNetBuilder(growth_rate=32, blocks=(6, 12, 24, 16), stem_channels=64)
+densenet161 = DenseNetBuilder(growth_rate=48, blocks=(6, 12, 36, 24), stem_channels=96)
+densenet169 = DenseNetBuilder(growth_rate=32, blocks=(6, 12, 32, 32), stem_channels=64)
 densenet201 = DenseNetBuilder(growth_rate=32, blocks=(6, 12, 48, 32), stem_channels=64)
+
+# The paper's network; there is no densenet201_ir beside it.
 register_model("densenet201", pretrained=DenseNet201_Weights.DEFAULT)(densenet201)
 register_model("dlheir", tail="inverted_residual", pretrained=DenseNet201_Weights.DEFAULT)(
     densenet201
+)
+
+# A similar share of the last block in the others: 7 layers of densenet121 would save nothing.
+register_with_tail(
+    "densenet121", densenet121, pretrained=DenseNet121_Weights.DEFAULT, replace_last=8
+)
+register_with_tail(
+    "densenet161", densenet161, pretrained=DenseNet161_Weights.DEFAULT, replace_last=10
+)
+register_with_tail(
+    "densenet169", densenet169, pretrained=DenseNet169_Weights.DEFAULT, replace_last=14
 )
 
 # Small enough to train on a laptop: the quickstart and the tests.

@@ -25,6 +25,7 @@ def get_model(
     *,
     resize: str = "warp",
     hash_order: str = "sigmoid_first",
+    head: str = "hash_layer",
     **options: Any,
 ) -> HashingNetwork:
     """Build a network, in training mode as any new module.
@@ -33,14 +34,16 @@ def get_model(
         name: one of `list_models()`.
         bits: code length, 1 ... 1024.
         num_classes: classes of the training set, at least 2.
-        image_size: side of the square input in pixels, at least 32.
+        image_size: side of the square input in pixels, at least 32; some models need more, or a
+            multiple of something.
         tail: "none", "inverted_residual" (the block takes the place of the last layers), or None
             for the model's own.
         weights: path of a checkpoint that fills the whole network.
-        backbone_weights: "DEFAULT" (torchvision's ImageNet weights) or the path of a state dict
-            that fills the backbone; None for random weights.
+        backbone_weights: "DEFAULT" (the ImageNet weights of torchvision or timm) or the path of a
+            state dict that fills the backbone; None for random weights.
         resize: "warp", "letterbox" or "crop", see `PictureTransform`.
         hash_order: "sigmoid_first" (the paper's) or "pool_first", see `HashLayer`.
+        head: "hash_layer", or "class_code" for the predicted class as the code, see `ClassCode`.
         options: what the model's builder takes, such as `replace_last`.
 
     Raises:
@@ -58,6 +61,7 @@ def get_model(
         tail=tail,
         resize=resize,
         hash_order=hash_order,
+        head=head,
         **options,
     )
     if backbone_weights is not None:
@@ -76,6 +80,7 @@ def build_network(
     tail: str | None = None,
     resize: str = "warp",
     hash_order: str = "sigmoid_first",
+    head: str = "hash_layer",
     **options: Any,
 ) -> HashingNetwork:
     """Build a network with random weights; `get_model` describes the arguments."""
@@ -84,12 +89,13 @@ def build_network(
         "name": name,
         "bits": check_integer("bits", bits, low=1, high=MOST_BITS),
         "num_classes": check_integer("num_classes", num_classes, low=2),
-        "image_size": image_size,
+        "image_size": entry.check_image_size(image_size),
         "tail": entry.resolve_tail(tail),
         "resize": resize,
         "hash_order": hash_order,
+        "head": head,
     }
     resolved_options = entry.resolve_options(settings["tail"], options)
     transform = PictureTransform(image_size, entry.mean, entry.std, resize)
-    trunk = entry.build(settings["tail"], resolved_options)
+    trunk = entry.build(settings["tail"], image_size, resolved_options)
     return HashingNetwork(trunk, bits, num_classes, transform, settings | resolved_options)

@@ -5,9 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlheir.models.checks import check_choice
+from dlheir.models.class_code import ClassCode
 from dlheir.models.hash_layer import HashLayer
 from dlheir.models.transform import PictureTransform
 from dlheir.models.trunk import Trunk
+
+HEADS = ("hash_layer", "class_code")
 
 
 class HashingNetwork(nn.Module):
@@ -19,7 +23,7 @@ class HashingNetwork(nn.Module):
     Attributes:
         features: the backbone's layers, which backbone weights fill.
         tail: what replaces the backbone's last layers (`nn.Identity` if nothing does).
-        hash_layer: feature maps to activations.
+        hash_layer: feature maps to activations: a `HashLayer`, or a `ClassCode`.
         classifier: activations to logits. The softmax is in the objective.
         threshold: (bits,) float32, the threshold th of eq. (7) of each bit; 0.5 unless training
             sets it. It is part of the state dict.
@@ -40,7 +44,11 @@ class HashingNetwork(nn.Module):
         super().__init__()
         self.features = trunk.features
         self.tail = trunk.tail
-        self.hash_layer = HashLayer(trunk.channels, bits, settings["hash_order"])
+        self.hash_layer: nn.Module
+        if check_choice("head", settings["head"], HEADS) == "class_code":
+            self.hash_layer = ClassCode(trunk.channels, bits, num_classes)
+        else:
+            self.hash_layer = HashLayer(trunk.channels, bits, settings["hash_order"])
         self.classifier = nn.Linear(bits, num_classes)
         self.register_buffer("threshold", torch.full((bits,), 0.5))
         self.transform = transform
@@ -48,17 +56,17 @@ class HashingNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (B, num_classes) of (B, 3, H, W) normalised images."""
-        return self.activations_and_logits(images)[1]
+        logits: Tensor = self.classifier(self.activations(images))
+        return logits
 
     def activations(self, images: Tensor) -> Tensor:
         """Return the pooled hash layer, (B, bits) in (0, 1): AP in section 3.3.2."""
-        activations: Tensor = self.hash_layer(self.tail(self.features(images)))
-        return activations
+        return self.activations_of(self.features(images))
 
-    def activations_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return both outputs of one pass, (B, bits) and (B, num_classes)."""
-        activations = self.activations(images)
-        return activations, self.classifier(activations)
+    def activations_of(self, feature_maps: Tensor) -> Tensor:
+        """Return the activations (B, bits) of what `features` made of images, (B, c, h, w)."""
+        activations: Tensor = self.hash_layer(self.tail(feature_maps))
+        return activations
 
     @torch.no_grad()
     def codes(self, images: Tensor) -> Tensor:

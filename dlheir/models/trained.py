@@ -13,7 +13,7 @@ from dlheir.models.weights import check_state_dict, fill, read_torch_file
 
 PREFIX = "network."
 # Settings that older checkpoints do not name.
-BEFORE_THERE_WAS_A_CHOICE = {"hash_order": "sigmoid_first"}
+BEFORE_THERE_WAS_A_CHOICE = {"hash_order": "sigmoid_first", "head": "hash_layer"}
 # A network runs at any size and however pictures are resized; memory_efficient changes no value.
 FREE_SETTINGS = frozenset({"name", "image_size", "resize", "memory_efficient"})
 

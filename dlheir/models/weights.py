@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from dlheir.errors import InputError
 from dlheir.models.registry import ModelEntry
 
-PREFIX = "features."
 SHOWN = 3  # keys that a message names
 
 # torchvision's DenseNet files say `denselayer1.norm.1.weight` where its modules now say
@@ -27,9 +26,9 @@ def load_backbone(features: nn.Module, entry: ModelEntry, source: str | Path) ->
     What the source holds beyond them (the classifier, layers that a tail replaces) is left out.
 
     Args:
-        features: the backbone's layers, named as in torchvision's `features`.
+        features: the backbone's layers, named as in the published state dict.
         entry: the model, for its ImageNet weights.
-        source: "DEFAULT" for torchvision's ImageNet weights, else the path of a state dict file.
+        source: "DEFAULT" for the model's ImageNet weights, else the path of a state dict file.
 
     Raises:
         InputError: the weights cannot be had or read, lack a layer, or have another shape.
@@ -39,9 +38,8 @@ def load_backbone(features: nn.Module, entry: ModelEntry, source: str | Path) ->
     else:
         state = check_state_dict(read_torch_file(Path(source)), source)
     named = {_OLD_DENSENET_KEY.sub(r"\1\2", key): value for key, value in state.items()}
-    found = {
-        key.removeprefix(PREFIX): value for key, value in named.items() if key.startswith(PREFIX)
-    }
+    own = {k.removeprefix(entry.prefix): v for k, v in named.items() if k.startswith(entry.prefix)}
+    found = entry.adapt_weights(own, features) if entry.adapt_weights else own
     fill(features, found, f"backbone_weights {source} for model {entry.name!r}")
 
 
@@ -110,7 +108,7 @@ def _download(entry: ModelEntry) -> dict[str, Tensor]:
             "leave backbone_weights out or give the path of a state dict"
         )
     try:
-        state: dict[str, Tensor] = entry.pretrained.get_state_dict(progress=True, check_hash=True)
+        state = dict(entry.pretrained.get_state_dict(progress=True, check_hash=True))
     except (OSError, RuntimeError, HTTPException) as error:  # no network, wrong hash, cut short
         raise InputError(
             f"cannot download the ImageNet weights of {entry.name!r} ({error}): "

@@ -24,6 +24,7 @@ def message_of(**arguments):
 def test_names_are_sorted_and_hold_the_papers():
     assert list_models() == sorted(list_models())
     assert {"densenet201", "dlheir", "dlheir_nano", "mobilenet_v2"} <= set(list_models())
+    assert "densenet201_ir" not in list_models()  # it is dlheir
 
 
 def test_unknown_name_names_the_closest_and_the_known():
@@ -75,8 +76,20 @@ def test_options_of_the_tail_need_the_tail():
 
 
 def test_backbone_without_replacement():
-    assert "use 'none'" in message_of(name="mobilenet_v2", tail="inverted_residual")
-    assert "no options" in message_of(name="mobilenet_v2", expansion=2)
+    assert "use 'none'" in message_of(name="vit_b_16", tail="inverted_residual")
+    assert "no options" in message_of(name="vit_b_16", expansion=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "expected"),
+    [
+        ("alexnet", 62, "at least 63, not 62"),
+        ("inception_v3", 74, "at least 75, not 74"),
+        ("vit_b_16", 40, "must be a multiple of 16 for model 'vit_b_16', not 40"),
+    ],
+)
+def test_size_that_a_model_does_not_take(name, side, expected):
+    assert expected in message_of(name=name, image_size=side)
 
 
 def test_weights_of_both_kinds():
@@ -87,9 +100,10 @@ def test_weights_of_both_kinds():
 def test_a_new_backbone_is_one_function():
     @register_model("another", mean=(0.5, 0.5, 0.5), std=(0.1, 0.2, 0.3), width=6)
     def tiny(width: int = 4) -> Trunk:
-        return Trunk(nn.Conv2d(3, width, 3, stride=2), width)
+        return Trunk(nn.Conv2d(3, width, 3, stride=2), width, stride=2)
 
-    assert list_models()[0] == "another"  # sorted, though registered last
+    assert list_models() == sorted(list_models())  # though registered last
+    assert "another" in list_models()
     network = get_model("another", bits=8)
     assert network.features.out_channels == 6
     assert network.transform.mean == (0.5, 0.5, 0.5)
