@@ -129,8 +129,9 @@ def run_id(config: dict[str, Any], content: dict[str, Any]) -> str:
         content: Hashes of what the configuration only points to: split, pictures, weights.
 
     Returns:
-        `<model>-<bits>b-<size>px-s<seed>-<hash8>`, with `timm-` for `timm/`. The hash covers every setting but those that
-        say where or how fast the run goes, so a new setting counts unless it is listed there.
+        `<model>-<bits>b-<size>px-s<seed>-<hash8>`, with `timm-` for `timm/`. The hash covers every
+        setting but those that say where or how fast the run goes, so a new setting counts unless it
+        is listed there.
     """
     decisive = decisive_settings(config)
     model, data = decisive["model"], decisive["data"]

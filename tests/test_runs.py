@@ -15,6 +15,7 @@ from dlheir.task import HashingTask
 CIRCUMSTANCES = {
     ("model", "backbone_weights"),  # its content counts instead
     ("model", "channels_last"),
+    ("model", "cache_features"),
     ("model", "compile"),
     ("data", "root"),
     ("data", "split"),  # its content counts instead

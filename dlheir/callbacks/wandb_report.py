@@ -86,6 +86,8 @@ def _metrics(results: dict[str, Any]) -> dict[str, Any]:
     return {
         **precision,
         "expected_map": results["expected_map"],
+        **{f"map_at_{k}": value for k, value in results["map"].items()},
+        **{f"hamming_radius_2_{key}": v for key, v in results["hamming_radius_2"].items()},
         **results["complexity"],
         "timing": results["timing"],
     }

@@ -17,6 +17,8 @@ RESULTS = {
     "expected_precision": {"20": 0.4, "40": 0.3},
     "precision_ceiling": {"20": 1.0, "40": 0.5},
     "expected_map": 0.4,
+    "map": {"100": 0.6, "all": 0.5},
+    "hamming_radius_2": {"precision": 0.3, "recall": 0.2, "empty": 0.1},
     "complexity": {"parameters": 7},
     "timing": {"Search": 1.0},
 }
@@ -80,6 +82,11 @@ def test_precision_is_a_curve_over_k_and_metrics_to_sort_by(report):
         "precision_ceiling_at_20": 1.0,
         "precision_ceiling_at_40": 0.5,
         "expected_map": 0.4,
+        "map_at_100": 0.6,
+        "map_at_all": 0.5,
+        "hamming_radius_2_precision": 0.3,
+        "hamming_radius_2_recall": 0.2,
+        "hamming_radius_2_empty": 0.1,
         "parameters": 7,
         "timing": {"Search": 1.0},
     }
