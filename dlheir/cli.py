@@ -29,8 +29,10 @@ commands:
                  COREL10K=PICTURES dlheir sweep experiments/paper/table1.yaml
   report       tables, plots and a page from finished runs, beside the paper's figures:
                  dlheir report runs/table1
-  complexity   parameters and multiply-accumulates, with the paper's columns:
-                 dlheir complexity dlheir densenet201 --bits 48
+                 dlheir report runs/corel5k_leaderboard --leaderboard leaderboard.md
+  complexity   parameters, multiply-accumulates and memory of networks; the paper's Table 2:
+                 dlheir complexity
+                 dlheir complexity --all
   benchmark    speed as ratios, on this machine:
                  dlheir benchmark sweep
   store        seal your own pictures, let a server search them, open the answers:

@@ -1,6 +1,8 @@
 """Every model trains one step, is tested, counted and exported."""
 
 import json
+import math
+import random
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,13 @@ NAMES = package.list_models()
 TABLE = Path(package.__file__).with_name("models") / "README.md"
 
 
-@pytest.mark.parametrize("name", NAMES)
+def pytest_generate_tests(metafunc):
+    """Take the share of the models that was asked for."""
+    share, seed = map(metafunc.config.getoption, ("--soak-share", "--soak-seed"))
+    drawn = random.Random(seed).sample(NAMES, math.ceil(len(NAMES) * share))
+    metafunc.parametrize("name", sorted(drawn))
+
+
 def test_model_goes_through_the_whole_house(main, small, tmp_path, name):
     arguments = small(
         tmp_path,
@@ -36,14 +44,12 @@ def test_model_goes_through_the_whole_house(main, small, tmp_path, name):
     print(f"{name}: trained one step, tested, {results['complexity']['macs']:,} MACs")
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_table_of_models_says_the_macs(name):
     (row,) = [line for line in TABLE.read_text().splitlines() if line.startswith(f"| `{name}` |")]
     cost = measure(package.get_model(name), 224)
     assert f"| {cost.parameters:,} | {cost.macs:,} |" in row
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_exported_model_gives_the_same(name):
     entry = find_entry(name)
     side = entry.smallest_side + 32  # maps of more than one place
