@@ -155,6 +155,11 @@ class HashingTask(LightningModule):
         maps: Tensor = self.network.features(prepared) if self.feature_cache is None else prepared
         return maps
 
+    def lay_out(self) -> None:
+        """Lay the weights out as `channels_last` says."""
+        if self.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+
     def computed_feature_maps(self, levels: Tensor) -> Tensor:
         """Feature maps (B, c, h, w) of pictures' levels (B, 3, S, S), whatever a cache holds."""
         maps: Tensor = self.network.features(
@@ -173,8 +178,7 @@ class HashingTask(LightningModule):
 
     def configure_model(self) -> None:
         """Lay out, freeze and compile once the weights are where they will stay."""
-        if self.channels_last:
-            self.network.to(memory_format=torch.channels_last)
+        self.lay_out()
         for layer in self._frozen:
             layer.requires_grad_(False)
         if isinstance(self.objective, Objective) and not self.objective.uses_classifier:

@@ -61,3 +61,27 @@ def test_two_processes_train_one_whole_run(fitted_by_two):
     for epoch in "01":
         for metric in ("train_loss", "train_accuracy", "val_expected_P@20", "val_expected_mAP"):
             assert logged.count((epoch, metric)) == 1, (epoch, metric)
+
+
+def test_two_processes_share_one_cache_and_solve_as_one(dlheir, small, tmp_path):
+    """Each fills what the other has not; features of the training set are gathered from both."""
+    cache = tmp_path / "cache"
+    codes = []
+    for devices in (2, 1):
+        arguments = small(
+            tmp_path / str(devices),
+            model__objective="itq",
+            model__tail="none",
+            model__bits=8,
+            model__frozen_layers="all",
+            model__cache_features="true",
+            data__augmentation="null",
+            data__workers=1,
+            trainer__devices=devices,
+            trainer__strategy="ddp" if devices > 1 else "auto",
+        )
+        finished = dlheir(*arguments, env={"XDG_CACHE_HOME": str(cache)})
+        assert finished.code == 0, finished.err
+        codes.append(np.load(the_run(tmp_path / str(devices)) / "codes.npz")["database_codes"])
+    assert len(list(cache.rglob("*.npy"))) == 30
+    assert np.array_equal(*codes)

@@ -12,6 +12,7 @@ from dlheir import retrieval
 from dlheir.callbacks.threshold import FitThreshold
 from dlheir.data import Augmentation, PictureFolder
 from dlheir.errors import InputError
+from dlheir.objectives import Objective, list_objectives, objective_class
 from dlheir.task import VALIDATION_METRIC, HashingTask, _schedule
 
 BITS, SIDE = 8, 32
@@ -264,3 +265,40 @@ def test_validation_metric_is_that_of_the_networks_codes(fit):
 def test_no_validation_part_no_validation(fit):
     trainer, _, _ = fit()
     assert VALIDATION_METRIC not in trainer.callback_metrics
+
+
+# ---------------------------------------------------------------- objectives
+
+
+def trained_objectives():
+    return [n for n in list_objectives() if issubclass(objective_class(n), Objective)]
+
+
+@pytest.mark.parametrize("name", trained_objectives())
+def test_every_objective_trains_the_hash_layer(fit, name):
+    """And the classifier only if it uses it: DDP refuses parameters without a gradient."""
+    torch.manual_seed(0)
+    before = state_of(HashingTask(**SETTINGS, objective=name).network)
+    _, task, _ = fit(objective=name)
+    after = state_of(task.network)
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert {"hash_layer.conv.weight", "features.conv0.weight"} <= changed
+    uses_classifier = objective_class(name).uses_classifier
+    assert ("classifier.weight" in changed) == uses_classifier
+    assert task.network.classifier.weight.requires_grad == uses_classifier
+    assert ("train_accuracy" in task.trainer.callback_metrics) == uses_classifier
+    assert task.network.settings["hash_order"] == objective_class(name).hash_order
+
+
+def test_an_objective_hears_how_far_training_is(fit):
+    _, task, _ = fit(objective="hashnet", trainer={"max_epochs": 2})
+    steps = task.global_step
+    told = HashingTask(**SETTINGS, objective="hashnet").objective
+    told.advance((steps - 1) / steps)
+    assert task.objective.beta == pytest.approx(told.beta)
+    assert told.beta > 1
+
+
+def test_the_users_hash_order_wins_over_the_objectives():
+    task = HashingTask(**SETTINGS, objective="csq", hash_order="sigmoid_first")
+    assert task.network.hash_layer.order == "sigmoid_first"
