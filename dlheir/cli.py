@@ -120,7 +120,8 @@ def _explain(error: BaseException, goes_on: str | None) -> tuple[int, str]:
         return INTERRUPTED, f"interrupted; {goes_on}" if goes_on else "interrupted"
     wrong_input = find_input_error(error)
     if wrong_input is not None:
-        return WRONG_INPUT, str(wrong_input)
+        # Of a data loader's worker it holds the worker's whole traceback, and the message last.
+        return WRONG_INPUT, str(wrong_input).rsplit("InputError: ", maxsplit=1)[-1]
     if _is_full_disk(error):
         return WRONG_INPUT, f"no space left on the disk; make room; {goes_on or 'start again'}"
     if isinstance(error, OSError) and error.errno in NO_ACCESS:

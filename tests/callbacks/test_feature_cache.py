@@ -114,3 +114,18 @@ def test_a_test_reads_the_cache_too(main, small, tmp_path, cache):
     again = the_run(tmp_path / "tested")
     assert yaml.safe_load((again / "config.yaml").read_text())["model"]["cache_features"] is True
     assert len(list(cache.iterdir())) == 1
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_map_is_named_in_one_line(main, small, tmp_path, cache, workers):
+    arguments = small(
+        tmp_path / "runs", model__cache_features="true", data__workers=workers, **FROZEN
+    )
+    finished(main, arguments)
+    for place in cache.rglob("*.npy"):
+        place.write_bytes(place.read_bytes()[:-1])
+    done = main(*arguments, "--model.bits=12")
+    assert done.code == 2
+    (complaint,) = done.complaints
+    assert complaint.startswith(f"dlheir: {cache}")
+    assert complaint.endswith("remove it and run again")

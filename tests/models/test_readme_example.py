@@ -10,6 +10,8 @@ import pytest
 from command_line import clean_environment, the_run
 from model_table import cells_of, read_rows
 
+from dlheir.models import list_models
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 # In processes of their own, so that this one's registry stays as it is. They know the example as
@@ -97,3 +99,8 @@ def test_its_model_is_trained_tested_and_counted(run, name, small, tmp_path):
 def test_its_trunk_takes_published_weights_and_is_as_its_row_says(run, name, row, tmp_path):
     numbers = json.loads(run(TRUNK, name, tmp_path / "weights.pth"))
     assert {column: int(row[column].replace(",", "")) for column in numbers} == numbers
+
+
+def test_readme_says_how_many_networks_there_are():
+    (count,) = re.findall(r"\| networks \| (\d+):", README.read_text())
+    assert int(count) == len(list_models())
