@@ -168,3 +168,11 @@ def test_pictures_are_normalised_as_for_the_published_weights(name):
 
 def tensor(channels):
     return torch.tensor(channels).view(3, 1, 1)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_model_is_built_without_memory(name):
+    """As sweeps do, which build each of their networks to see whether it can be."""
+    with torch.device("meta"):
+        network = get_model(name, image_size=96)
+    assert network.hash_layer.conv.weight.is_meta
