@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +97,40 @@ def drawn(name: str, title: str, x_label: str, y_label: str, columns: int) -> It
             more = max(-(-len(labels) // columns) - _LEGEND_LINES, 0)
             figure.set_figheight(_INCHES[1] + _INCHES_A_LINE * more)
         canvas.plot = Plot(name, title, _svg(figure, title), _png(figure))
+
+
+class Panels:
+    """Axes beside each other; `png` is there once the drawing is done."""
+
+    png: bytes
+
+    def __init__(self, axes: Sequence[Axes]) -> None:
+        self.axes = axes
+
+
+@contextmanager
+def drawn_beside(
+    titles: Sequence[str], x_label: str, y_label: str, columns: int
+) -> Iterator[Panels]:
+    """Yield axes of one scale beside each other, and make a picture of what was drawn on them.
+
+    Args:
+        titles: Of the axes.
+        x_label: What is across.
+        y_label: What is upwards.
+        columns: Of the legend below them, which is the first axes'.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_INCHES[0] * len(titles), _INCHES[1] + 1), layout="constrained")
+        panels = Panels(figure.subplots(1, len(titles), sharey=True, squeeze=False)[0])
+        for axes, title in zip(panels.axes, titles, strict=True):
+            axes.set_title(title)
+            axes.set(xlabel=x_label)
+        panels.axes[0].set(ylabel=y_label)
+        yield panels
+        handles, labels = panels.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+        panels.png = _png(figure)
 
 
 def styles(values: Iterable[Hashable]) -> dict[Hashable, tuple[str, str]]:

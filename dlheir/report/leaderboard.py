@@ -8,6 +8,7 @@ import io
 from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
+from pathlib import PurePath
 from typing import Any
 
 from dlheir.report.datasets import Count
@@ -56,6 +57,8 @@ def to_markdown(collected: Collected, file_name: str) -> str:
         _INTRODUCTION,
         f"Of {collected.counts}, written from the runs' folders by",
         f"```sh\ndlheir report {folders} --leaderboard {file_name}\n```",
+        "",
+        f"![Expected precision over code length]({PurePath(file_name).stem}.png)",
         "",
         *(f"**{note}**\n" for note in collected.notes),
     ]

@@ -9,8 +9,10 @@ from pathlib import Path
 from dlheir.errors import InputError
 from dlheir.files import written_whole
 from dlheir.one_line_parser import OneLineParser
-from dlheir.report import leaderboard
+from dlheir.report import leaderboard, leaderboard_plot
 from dlheir.report.content import Content, content_of
+from dlheir.report.groups import rows_of
+from dlheir.report.methods import boards_of
 from dlheir.report.page import to_html, to_markdown
 from dlheir.report.reading import collect, is_run
 
@@ -25,7 +27,8 @@ made on them: whoever gets the page sees them.
 
 --leaderboard FILE.md compares hashing methods instead: FILE.md has a section for each data set and
 protocol, with a line for each objective and what else differs, and the code lengths side by side;
-FILE.csv beside it has a line for each method and code length, with every metric and the run ids.
+FILE.csv beside it has a line for each method and code length, with every metric and the run ids,
+FILE.png draws them.
 Trained objectives are held against ITQ. It holds no pictures. With --out, both are written.
 """
 _EXAMPLES = """\
@@ -89,7 +92,7 @@ def write_report(folders: Sequence[Path], out: Path) -> Report:
 
 
 def write_leaderboard(folders: Sequence[Path], file: Path) -> Report:
-    """Write a leaderboard of all runs below some folders: a Markdown file and CSV beside it.
+    """Write a leaderboard of all runs below some folders: Markdown, CSV and PNG.
 
     Args:
         folders: Folders of experiments, experiments or single runs.
@@ -106,6 +109,7 @@ def write_leaderboard(folders: Sequence[Path], file: Path) -> Report:
         raise InputError(f"{folders[0]}: no run there has results; a leaderboard needs some")
     _write(file, leaderboard.to_markdown(collected, file.name).encode())
     _write(file.with_suffix(".csv"), leaderboard.to_csv(collected).encode())
+    _write(file.with_suffix(".png"), leaderboard_plot.to_png(boards_of(rows_of(collected.cells))))
     return Report(file, collected.counts)
 
 
@@ -133,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         "--leaderboard",
         type=Path,
         metavar="FILE.md",
-        help="write a leaderboard there and as FILE.csv; the page only where --out is given too",
+        help="write a leaderboard there, as CSV and as PNG; the page only where --out is given too",
     )
     return parser
 

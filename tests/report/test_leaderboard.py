@@ -3,11 +3,16 @@
 import csv
 import io
 import re
+from contextlib import contextmanager
 
 import pytest
 
 from dlheir.errors import InputError
+from dlheir.report import leaderboard_plot
+from dlheir.report.groups import rows_of
 from dlheir.report.main import main, write_leaderboard
+from dlheir.report.methods import boards_of
+from dlheir.report.reading import collect
 
 OBJECTIVE, RATE, OPTION = "model.objective", "model.learning_rate", "model.objective_options.margin"
 
@@ -251,6 +256,7 @@ def test_only_the_leaderboard_is_written_unless_a_place_for_the_page_is_given(
     main([str(filled.folder), "--leaderboard", str(file)])
     assert capsys.readouterr().out == f"{file} (30 cells: 30 done)\n"
     assert file.is_file()
+    assert "](leaderboard.png)" in file.read_text()
     assert not (filled.folder / "report").exists()
     main([str(filled.folder), "--leaderboard", str(file), "--out", str(tmp_path / "page")])
     assert (tmp_path / "page" / "index.html").is_file()
@@ -259,7 +265,7 @@ def test_only_the_leaderboard_is_written_unless_a_place_for_the_page_is_given(
 def test_the_same_folders_give_the_same_files(filled, tmp_path):
     for name in ("one", "two"):
         write_leaderboard([filled.folder], tmp_path / name / "board.md")
-    for file in ("board.md", "board.csv"):
+    for file in ("board.md", "board.csv", "board.png"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
@@ -275,3 +281,29 @@ def test_places_and_folders_that_make_no_leaderboard(made, tmp_path):
             write_leaderboard([runs.folder], file)
         assert "\n" not in str(error.value)
         assert not file.exists()
+
+
+def test_each_protocol_is_a_panel_with_a_line_for_each_method(made, monkeypatch):
+    panels = []
+    drawn_beside = leaderboard_plot.drawn_beside
+
+    @contextmanager
+    def remembered(*arguments):
+        with drawn_beside(*arguments) as found:
+            panels.append(found)
+            yield found
+
+    monkeypatch.setattr(leaderboard_plot, "drawn_beside", remembered)
+    runs = made("runs")
+    for number, protocol in enumerate(("paper", "disjoint")):
+        add(runs, "csq", {12: 0.2 + number / 10, 48: 0.6}, protocol=protocol)
+        add(runs, "itq", {48: 0.5}, protocol=protocol)
+    content = leaderboard_plot.to_png(boards_of(rows_of(collect([runs.folder]).cells)))
+    assert content.startswith(b"\x89PNG")
+    (found,) = panels
+    disjoint, paper = [
+        {line.get_label(): line.get_xydata().round(6).tolist() for line in axes.lines}
+        for axes in found.axes
+    ]
+    assert paper == {"csq": [[12, 20], [48, 60]], "itq (untrained)": [[48, 50]]}
+    assert disjoint == {"csq": [[12, 30], [48, 60]], "itq (untrained)": [[48, 50]]}
