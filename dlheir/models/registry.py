@@ -84,7 +84,12 @@ class ModelEntry:
         Raises:
             InputError: it is too small, or no multiple of what the model divides pictures into.
         """
-        check_integer("image_size", image_size, low=self.smallest_side)
+        check_integer("image_size", image_size, low=SMALLEST_SIDE)
+        if image_size < self.smallest_side:
+            raise InputError(
+                f"image_size must be at least {self.smallest_side} for model {self.name!r}, "
+                f"not {image_size}"
+            )
         if image_size % self.side_multiple:
             raise InputError(
                 f"image_size must be a multiple of {self.side_multiple} for model {self.name!r}, "

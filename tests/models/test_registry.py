@@ -83,8 +83,8 @@ def test_backbone_without_replacement():
 @pytest.mark.parametrize(
     ("name", "side", "expected"),
     [
-        ("alexnet", 62, "at least 63, not 62"),
-        ("inception_v3", 74, "at least 75, not 74"),
+        ("alexnet", 62, "at least 63 for model 'alexnet', not 62"),
+        ("inception_v3", 74, "at least 75 for model 'inception_v3', not 74"),
         ("vit_b_16", 40, "must be a multiple of 16 for model 'vit_b_16', not 40"),
     ],
 )
