@@ -17,7 +17,7 @@ NOT_OF_A_RUN = (
     "store_commands",
     "sweep",
 )
-OF_A_RUN = ("report/__init__.py", "report/picture.py")
+OF_A_RUN = ("report/__init__.py", "report/paper.py", "report/picture.py")
 
 
 @cache

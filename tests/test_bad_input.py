@@ -9,7 +9,7 @@ BATCH = "data.batch_size"
 # Name of the case: more arguments, and what the line must say.
 WRONG_ARGUMENTS = {
     "no bits": (["--model.bits", "0"], "bits must be an integer in 1 ... 1024, not 0"),
-    "unknown model": (["--model.name", "resnet"], "known models: densenet201, dlheir"),
+    "unknown model": (["--model.name", "resnet"], "known models: alexnet, alexnet_ir"),
     "unknown argument": (["--bogus", "1"], "unknown argument --bogus; see dlheir fit --help"),
     "typing error": (["--data.batchsize", "1"], "did you mean --data.batch_size?"),
     "typing error, nested": (
@@ -17,7 +17,7 @@ WRONG_ARGUMENTS = {
         "did you mean --data.augmentation.min_area?",
     ),
     "no such word": (["extra"], "unknown argument extra"),
-    "unknown data class": (["--data", "Corel7K"], "--data is Corel7K; expected one of Corel10K, "),
+    "unknown data class": (["--data", "Corel7K"], "--data is Corel7K; expected one of CIFAR10, Corel10K, "),
     "wrong type": (["--model.bits", "many"], "--model.bits is many; expected a whole number"),
     "no value": (["--model.bits"], "--model.bits: expected one argument"),
     "wrong type of data": (
@@ -121,7 +121,7 @@ def test_complexity(complaint, arguments, expected):
         ("hello\n", "no settings in it"),
         ("model: {nam: dlheir}\n", "unknown argument model.nam; did you mean --model.name?"),
         ("model: {bits: many}\n", "--model.bits is many; expected a whole number"),
-        ("data: {class_path: Foo}\n", "expected one of Corel10K, "),
+        ("data: {class_path: Foo}\n", "expected one of CIFAR10, Corel10K, "),
         ("data: {init_args: {rot: x}}\n", "unknown argument rot"),
         ("\x00\x01", "not written in YAML"),
     ],
