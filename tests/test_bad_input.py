@@ -17,7 +17,10 @@ WRONG_ARGUMENTS = {
         "did you mean --data.augmentation.min_area?",
     ),
     "no such word": (["extra"], "unknown argument extra"),
-    "unknown data class": (["--data", "Corel7K"], "--data is Corel7K; expected one of CIFAR10, Corel10K, "),
+    "unknown data class": (
+        ["--data", "Corel7K"],
+        "--data is Corel7K; expected one of CIFAR10, Corel10K, ",
+    ),
     "wrong type": (["--model.bits", "many"], "--model.bits is many; expected a whole number"),
     "no value": (["--model.bits"], "--model.bits: expected one argument"),
     "wrong type of data": (
