@@ -1,7 +1,6 @@
 """HashingTask: a network, an objective and an optimiser, trained by Lightning."""
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -21,8 +20,8 @@ from dlheir.errors import InputError
 from dlheir.features import FeatureCache
 from dlheir.models import get_model
 from dlheir.objectives import ClosedForm, Objective, get_objective, objective_class
+from dlheir.rates import Schedule, check_rates, schedule_of
 
-Schedule = Literal["constant", "cosine"]
 VALIDATION_KS = (20,)
 # What the best checkpoint is chosen by, and what people watch during training.
 VALIDATION_METRIC = "val_expected_P@20"
@@ -94,7 +93,7 @@ class HashingTask(LightningModule):
         compile: bool = False,
     ) -> None:
         super().__init__()
-        _check_rates(learning_rate, backbone_lr_scale, momentum, weight_decay, warmup_epochs)
+        check_rates(learning_rate, backbone_lr_scale, momentum, weight_decay, warmup_epochs)
         if threshold != "median" and not 0 < threshold < 1:
             raise InputError(f"model.threshold is {threshold}; it must be in (0, 1) or 'median'")
         if cache_features and frozen_layers != "all":
@@ -222,7 +221,7 @@ class HashingTask(LightningModule):
         steps = self.trainer.estimated_stepping_batches
         batches = self.trainer.num_training_batches
         steps_per_epoch = math.ceil(batches / self.trainer.accumulate_grad_batches)
-        factor = _schedule(self.schedule, round(self.warmup_epochs * steps_per_epoch), steps)
+        factor = schedule_of(self.schedule, round(self.warmup_epochs * steps_per_epoch), steps)
         scheduler = LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,
@@ -319,20 +318,6 @@ class HashingTask(LightningModule):
             collector.reset()  # type: ignore[operator]
 
 
-def _schedule(schedule: Schedule, warmup: int, steps: float) -> Callable[[int], float]:
-    """The learning rate's factor by step: linear warm-up, then constant or half a cosine."""
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / (warmup + 1)
-        if schedule == "constant":
-            return 1.0
-        done = (step - warmup) / max(steps - warmup, 1)
-        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-    return factor
-
-
 def _first_layers(backbone: torch.nn.Module, count: int | Literal["all"]) -> list[torch.nn.Module]:
     if count == "all":
         return [backbone]
@@ -342,23 +327,3 @@ def _first_layers(backbone: torch.nn.Module, count: int | Literal["all"]) -> lis
             f"model.frozen_layers is {count}; this backbone has 0 to {len(layers)}, or 'all'"
         )
     return layers[:count]
-
-
-def _check_rates(
-    learning_rate: float,
-    backbone_lr_scale: float,
-    momentum: float,
-    weight_decay: float,
-    warmup_epochs: float,
-) -> None:
-    for name, value in (
-        ("learning_rate", learning_rate),
-        ("backbone_lr_scale", backbone_lr_scale),
-    ):
-        if not value > 0:
-            raise InputError(f"model.{name} is {value}; it must be above 0")
-    if not 0 <= momentum < 1:
-        raise InputError(f"model.momentum is {momentum}; it must be in [0, 1)")
-    for name, value in (("weight_decay", weight_decay), ("warmup_epochs", warmup_epochs)):
-        if not value >= 0:
-            raise InputError(f"model.{name} is {value}; it must not be negative")

@@ -13,7 +13,8 @@ from dlheir.callbacks.threshold import FitThreshold
 from dlheir.data import Augmentation, PictureFolder
 from dlheir.errors import InputError
 from dlheir.objectives import Objective, list_objectives, objective_class
-from dlheir.task import VALIDATION_METRIC, HashingTask, _schedule
+from dlheir.rates import schedule_of
+from dlheir.task import VALIDATION_METRIC, HashingTask
 
 BITS, SIDE = 8, 32
 SETTINGS = {"name": "dlheir_nano", "bits": BITS, "num_classes": 3, "image_size": SIDE}
@@ -85,7 +86,7 @@ def test_parameter_groups():
 
 
 def test_warm_up_and_cosine_by_hand():
-    factor = _schedule("cosine", warmup=3, steps=11)
+    factor = schedule_of("cosine", warmup=3, steps=11)
     assert [factor(step) for step in range(4)] == [0.25, 0.5, 0.75, 1.0]
     assert factor(7) == pytest.approx(0.5)  # half way from 3 to 11
     assert factor(5) == pytest.approx((1 + math.sqrt(0.5)) / 2)  # a quarter: 45 degrees
@@ -93,11 +94,11 @@ def test_warm_up_and_cosine_by_hand():
 
 
 def test_constant_by_hand():
-    factor = _schedule("constant", warmup=1, steps=5)
+    factor = schedule_of("constant", warmup=1, steps=5)
     assert [factor(step) for step in range(6)] == [0.5, 1, 1, 1, 1, 1]
 
 
-def test_rates_in_training_follow_the_schedule(fit):
+def test_rates_in_training_follow_theschedule_of(fit):
     rates = []
 
     class Rates(Callback):
