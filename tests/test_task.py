@@ -98,7 +98,7 @@ def test_constant_by_hand():
     assert [factor(step) for step in range(6)] == [0.5, 1, 1, 1, 1, 1]
 
 
-def test_rates_in_training_follow_theschedule_of(fit):
+def test_rates_in_training_follow_the_schedule(fit):
     rates = []
 
     class Rates(Callback):
