@@ -4,7 +4,6 @@ Where the whole backbone is frozen and training pictures are not varied, every e
 sees the same feature maps. With them at hand only the tail and the hash layer are left to train.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dlheir.errors import InputError
-from dlheir.files import sha256_of, written_whole
+from dlheir.files import sha256_of, user_cache, written_whole
 from dlheir.models import HashingNetwork
 
 
@@ -98,6 +97,5 @@ def cache_folder(network: HashingNetwork, circumstances: Mapping[str, Any]) -> P
         "torch": torch.__version__,
         **circumstances,
     }
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     name = f"{network.settings['name'].replace('/', '-')}-{sha256_of(content)[:16]}"
-    return cache / "dlheir" / "features" / name
+    return user_cache() / "features" / name

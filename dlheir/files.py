@@ -31,6 +31,11 @@ def written_whole(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def user_cache() -> Path:
+    """Folder of what can be made again, in the user's cache (XDG_CACHE_HOME)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlheir"
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk, which the files' own syncs do not."""
     descriptor = os.open(folder, os.O_RDONLY)

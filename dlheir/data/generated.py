@@ -1,6 +1,5 @@
 """The generated data set as a data module: the embedded default, no download, no licence."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from dlheir.data.collection import Collection
 from dlheir.data.folder import PictureFolder
 from dlheir.data.gallery import PICTURES_PER_CLASS, write_pictures
 from dlheir.errors import InputError
+from dlheir.files import user_cache
 
 
 class Generated(PictureFolder):
@@ -41,7 +41,7 @@ class Generated(PictureFolder):
         self._pictures_seed = pictures_seed
         self._size = image_size
         name = f"s{pictures_seed}-{pictures_per_class}x-{image_size}px"
-        root = root or str(_cache() / "generated" / name)
+        root = root or str(user_cache() / "generated" / name)
         super().__init__(root=root, image_size=image_size, **settings)
 
     def read_collection(self, root: Path) -> Collection:
@@ -53,7 +53,3 @@ class Generated(PictureFolder):
             size=self._size,
         )
         return super().read_collection(root)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlheir"
