@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,12 @@ def written_whole(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def free_space(path: Path) -> tuple[Path, int]:
+    """Return the nearest folder that is there already, and the bytes free on its disk."""
+    there = next(folder for folder in [path, *path.resolve().parents] if folder.exists())
+    return there, shutil.disk_usage(there).free
 
 
 def user_cache() -> Path:

@@ -1,6 +1,5 @@
 """What is asked before any work is done: can this run come to its end."""
 
-import shutil
 from pathlib import Path
 
 from pytorch_lightning import Trainer
@@ -8,6 +7,7 @@ from torch import nn
 
 from dlheir.data import PictureFolder
 from dlheir.errors import InputError
+from dlheir.files import free_space
 from dlheir.models.weights import read_torch_file
 from dlheir.runs import RunFolder
 from dlheir.store.content import content_length, padme
@@ -92,8 +92,7 @@ def check_room(run: RunFolder, data: PictureFolder, network: nn.Module) -> None:
     needed = store + weights * CHECKPOINT_COPIES + SMALL_FILES
     if run.path.is_dir():  # what a resumed run wrote before is replaced
         needed -= sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
-    parent = next(path for path in [run.path, *run.path.resolve().parents] if path.exists())
-    free = shutil.disk_usage(parent).free
+    parent, free = free_space(run.path)
     if free < needed:
         raise InputError(
             f"{parent}: {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB needed; make room or "

@@ -1,7 +1,6 @@
 """Computes the feature maps that are not in the cache yet, before training or testing."""
 
 import os
-import shutil
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from dlheir.console import console, counter
 from dlheir.data import PictureFolder
 from dlheir.errors import InputError
 from dlheir.features import FeatureCache, cache_folder
+from dlheir.files import free_space
 from dlheir.task import HashingTask
 
 
@@ -79,8 +79,7 @@ def _feature_maps(trainer: Trainer, task: HashingTask, pictures: list[Path]) -> 
 
 
 def _check_room(folder: Path, needed: int) -> None:
-    parent = next(path for path in [folder, *folder.parents] if path.exists())
-    free = shutil.disk_usage(parent).free
+    parent, free = free_space(folder)
     if free < needed:
         raise InputError(
             f"{parent}: {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB needed for feature "
