@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlheir import retrieval
-    from dlheir.checkpoints import load_checkpoint
-    from dlheir.models import get_model, list_models
+    from dlheir.models import get_model, list_models, load_checkpoint
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "get_model", "list_models", "load_checkpoint", "retrieval"]
@@ -14,7 +13,7 @@ __all__ = ["__version__", "get_model", "list_models", "load_checkpoint", "retrie
 _HOME = {
     "get_model": "dlheir.models",
     "list_models": "dlheir.models",
-    "load_checkpoint": "dlheir.checkpoints",
+    "load_checkpoint": "dlheir.models",
 }
 
 

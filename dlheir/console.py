@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TransferSpeedColumn,
+    track,
+)
 
 T = TypeVar("T")
 
@@ -43,3 +50,26 @@ def counter(description: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=console) as bar:
         task = bar.add_task(f"{description:<24}", total=total)
         yield lambda steps: bar.advance(task, steps)
+
+
+@contextmanager
+def transfer(description: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr for bytes that come from elsewhere.
+
+    Args:
+        description: A verb and its object, such as "Downloading densenet201.corel5k_48b".
+        total: Number of bytes.
+        done: How many of them are here already.
+
+    Yields:
+        A function that is called with the number of bytes just come.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(description, total=total, completed=done)
+        yield lambda count: bar.advance(task, count)

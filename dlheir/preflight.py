@@ -8,6 +8,7 @@ from torch import nn
 from dlheir.data import PictureFolder
 from dlheir.errors import InputError
 from dlheir.files import free_space
+from dlheir.models.trained import is_published
 from dlheir.models.weights import read_torch_file
 from dlheir.runs import RunFolder
 from dlheir.store.content import content_length, padme
@@ -109,7 +110,7 @@ def steps_of(checkpoint: Path) -> int:
     Raises:
         InputError: It is a network alone, without the optimiser's state.
     """
-    content = read_torch_file(checkpoint)
+    content = {} if is_published(checkpoint) else read_torch_file(checkpoint)
     if not {"global_step", "optimizer_states", "loops"} <= content.keys():
         raise InputError(
             f"checkpoint {checkpoint} holds a network alone; training goes on from the last.ckpt "

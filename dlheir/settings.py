@@ -50,7 +50,7 @@ def settings_parser(command: str) -> Parser:
         "--ckpt_path",
         type=str | None,
         help="fit: `last` goes on where the same run was stopped, a file goes on from its "
-        "state; test: the checkpoint to test.",
+        "state; test: the checkpoint to test, by its name (dlheir checkpoints list) or its file.",
     )
     parser.add_argument("--runs", type=str, default="runs", help="Folder of all runs.")
     parser.add_argument(

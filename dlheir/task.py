@@ -1,6 +1,7 @@
 """HashingTask: a network, an objective and an optimiser, trained by Lightning."""
 
 import math
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from dlheir.data.dataset import Batch, LoadPicture
 from dlheir.errors import InputError
 from dlheir.features import FeatureCache
 from dlheir.models import get_model
+from dlheir.models.trained import load_trained
 from dlheir.objectives import ClosedForm, Objective, get_objective, objective_class
 from dlheir.rates import Schedule, check_rates, schedule_of
 
@@ -64,7 +66,12 @@ class HashingTask(LightningModule):
         warmup_epochs: Epochs over which the learning rate rises from 0.
         channels_last: Lay pictures and weights out as convolutions like them.
         compile: Compile the training step with torch.compile.
+
+    Attributes:
+        tested: The checkpoint that `load` took, for those who report a test.
     """
+
+    tested: Path | None = None
 
     def __init__(
         self,
@@ -259,6 +266,15 @@ class HashingTask(LightningModule):
         return [group for group in groups if group["params"]]
 
     # ---------------------------------------------------------------- retrieval
+
+    def load(self, checkpoint: Path) -> None:
+        """Take the network's weights from a run's checkpoint or a published one, to test them.
+
+        Raises:
+            InputError: The file is none, or of another network.
+        """
+        load_trained(self.network, checkpoint)
+        self.tested = checkpoint
 
     def on_validation_epoch_start(self) -> None:
         """Forget what was hashed before."""

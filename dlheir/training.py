@@ -28,6 +28,7 @@ from dlheir.callbacks.progress import training_progress
 from dlheir.callbacks.threshold import FitThreshold
 from dlheir.callbacks.wandb import under_agent, wandb_logger, wandb_told_of_failures
 from dlheir.callbacks.wandb_report import WandbReport
+from dlheir.checkpoints import locate
 from dlheir.console import console
 from dlheir.data.split import write_split
 from dlheir.errors import InputError
@@ -82,7 +83,11 @@ class RunCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, and refuse seeds that numpy would refuse later."""
         super().parse_arguments(parser, args)
-        check_seed(self.config[self.config.subcommand].seed_everything)
+        settings = self.config[self.config.subcommand]
+        check_seed(settings.seed_everything)
+        if self.config.subcommand == "test":
+            # The checkpoint fills the backbone too, and a test shall need no other weights.
+            settings.model.backbone_weights = None
 
     def _parse_ckpt_path(self) -> None:
         """Take no settings from a checkpoint, as Lightning would: the configuration decides."""
@@ -136,8 +141,9 @@ class RunCLI(LightningCLI):
                 f"{self.run.path}: begun, not finished; go on with --ckpt_path last, or remove it"
             )
         if settings.ckpt_path is not None:
-            load_trained(self.model.network, settings.ckpt_path)  # refuses another network's
-            done = steps_of(Path(settings.ckpt_path))
+            begun = locate(settings.ckpt_path)
+            load_trained(self.model.network, begun)  # refuses another network's
+            done = steps_of(begun)
         check_room(self.run, self.datamodule, self.model.network)
         self._begin_folder()
         self.metrics.rewind(done)
@@ -158,7 +164,8 @@ class RunCLI(LightningCLI):
                 f"{tested}: was never written, as no epoch was trained or validated; see "
                 "--ckpt_path, --trainer.max_steps and --trainer.check_val_every_n_epoch"
             )
-        self.test(model=self.model, datamodule=self.datamodule, ckpt_path=tested)
+        self.model.load(tested)
+        self.test(model=self.model, datamodule=self.datamodule)
         self._show_results()
 
     def before_test(self) -> None:
@@ -166,15 +173,14 @@ class RunCLI(LightningCLI):
         self._stop_if_finished()
         self._stop_if_busy()
         check_trainer(self.trainer, self.datamodule, trains=False)
-        load_trained(self.model.network, self._tested_checkpoint())  # refuses another network's
+        self.model.load(self._tested_checkpoint())  # refuses another network's
         check_room(self.run, self.datamodule, self.model.network)
         self._begin_folder()
 
-    def test(self, ckpt_path: Path | None = None, **kwargs: Any) -> None:
+    def test(self, **kwargs: Any) -> None:
         """Hash database and queries; the retrieval callback does the rest."""
-        path = ckpt_path or self._tested_checkpoint()
         with self._interruptible():
-            self.trainer.test(**kwargs, ckpt_path=path, weights_only=True, verbose=False)
+            self.trainer.test(**kwargs, verbose=False)
 
     def after_test(self) -> None:
         """Show what was found."""
@@ -194,18 +200,19 @@ class RunCLI(LightningCLI):
         return resolve(self._parser(self.subcommand), self.config[self.subcommand])
 
     def _tested_checkpoint(self) -> Path:
-        path = self.config_init.test.ckpt_path
-        if path is None:
+        if self.subcommand == "fit":
+            name: str = read_results(self.run.results)["tested_checkpoint"]["path"]
+            return self.run.path / name
+        given = self.config_init.test.ckpt_path
+        if given is None:
             raise InputError("--ckpt_path is missing; give the checkpoint to test")
-        if not Path(path).is_file():
-            raise InputError(f"--ckpt_path {path}: no such file; give the checkpoint to test")
-        return Path(path)
+        return locate(given)
 
     def _stop_if_finished(self) -> None:
         if self.run.finished:
             _say(f"{self.run.path}: finished already; nothing was changed")
             if under_agent():
-                self.wandb_report.send(self.trainer)
+                self.wandb_report.send(self.trainer, self._tested_checkpoint())
             self._show_results()
             raise SystemExit(0)
 

@@ -209,10 +209,11 @@ def test_training_does_not_go_on_from_weights_alone(complaint, small, finished_r
     assert "holds a network alone" in line
 
 
-@pytest.mark.parametrize("path", [None, "none.ckpt"])
-def test_nothing_to_test(complaint, small, tmp_path, path):
-    more = [] if path is None else ["--ckpt_path", path]
-    assert "give the checkpoint to test" in complaint(*small(tmp_path / "runs", "test"), *more)
+def test_nothing_to_test(complaint, small, tmp_path):
+    arguments = small(tmp_path / "runs", "test")
+    assert "give the checkpoint to test" in complaint(*arguments)
+    line = complaint(*arguments, "--ckpt_path", "none.ckpt")
+    assert "none.ckpt: no such checkpoint file, and no checkpoint of that name" in line
 
 
 def test_imagenet_weights_without_a_network(

@@ -13,8 +13,16 @@ from dlheir import code_version
 from dlheir.code_version import NOT_OF_A_RUN, OF_A_RUN, PACKAGE, code_files, code_sha256
 from dlheir.results import read_results
 
-# They hand over the arguments, and no argument is left out of a run's id.
-HAND_OVER = {"__main__.py", "cli.py", "experiment_files.py"}
+# They hand over the arguments, and no argument is left out of a run's id; or they find the file of
+# a checkpoint, whose hash is in it.
+HAND_OVER = {
+    "__main__.py",
+    "cli.py",
+    "experiment_files.py",
+    "checkpoints/__init__.py",
+    "checkpoints/registry.py",
+    "checkpoints/source.py",
+}
 MODULES_OF_A_RUN = """
 import sys
 from dlheir.cli import main
@@ -60,7 +68,14 @@ def test_names_count(package):
 
 @pytest.mark.parametrize(
     "name",
-    ["cli.py", "sweep/cells.py", "report/new.py", "store_commands/add.py", "store/FORMAT.md"],
+    [
+        "cli.py",
+        "checkpoints/source.py",
+        "sweep/cells.py",
+        "report/new.py",
+        "store_commands/add.py",
+        "store/FORMAT.md",
+    ],
 )
 def test_other_files_do_not(package, name):
     folder, hashed = package

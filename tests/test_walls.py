@@ -18,7 +18,13 @@ STORE = [f"dlheir.store.{module.name}" for module in pkgutil.iter_modules(dlheir
     [
         ("dlheir", ("torch", *LIGHTNING, "faiss")),
         ("dlheir.cli", ("torch", *LIGHTNING)),
+        (
+            "dlheir.checkpoints",
+            ("torch", *LIGHTNING, "dlheir.models", "requests", "fsspec", "wandb"),
+        ),
+        ("dlheir.checkpoints.download", ("torch", *LIGHTNING, "dlheir.models", "wandb")),
         ("dlheir.models", (*LIGHTNING, "dlheir.store", "dlheir.data")),
+        ("dlheir.hashing", (*LIGHTNING, "dlheir.data", "dlheir.task", "onnxruntime")),
         ("dlheir.objectives", (*LIGHTNING, "dlheir.store", "dlheir.data", "dlheir.models")),
         ("dlheir.data", ("dlheir.models", "dlheir.store", "dlheir.task")),
         ("dlheir.retrieval", ("torch", *LIGHTNING, *CRYPTOGRAPHY, "dlheir.store", "dlheir.data")),

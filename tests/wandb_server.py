@@ -15,6 +15,9 @@ from wandb_state import WandbState
 FILE_STREAM = re.compile(r"/files/[^/]+/[^/]+/([^/]+)/file_stream")
 UPLOAD = re.compile(r"/upload/(run|artifact)/([^/]+)/(.+)")
 
+# Of a file, W&B's own client puts more in between, and the file's hash.
+DOWNLOAD = re.compile(r"/artifactsV2/(?:.*/)?(\d+)/(?:[0-9a-f]{32}/)?([^/]+)")
+
 
 class _Handler(BaseHTTPRequestHandler):
     """Finds out what a request is about."""
@@ -34,6 +37,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_error(404)
 
+    def do_GET(self) -> None:
+        asked = DOWNLOAD.fullmatch(self.path)
+        if asked:
+            self._send(self.wandb.file(*asked.groups()), "application/octet-stream")
+        else:
+            self.send_error(404)
+
     def do_PUT(self) -> None:
         self.wandb.take_file(*UPLOAD.fullmatch(self.path).groups(), self._body())
         self._answer({})
@@ -43,9 +53,11 @@ class _Handler(BaseHTTPRequestHandler):
         return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
 
     def _answer(self, value: dict[str, Any]) -> None:
-        body = json.dumps(value).encode()
+        self._send(json.dumps(value).encode(), "application/json")
+
+    def _send(self, body: bytes, kind: str) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

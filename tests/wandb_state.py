@@ -14,6 +14,7 @@ import yaml
 
 TEAM, KEY = "a-team", "0" * 40
 HISTORY, EVENTS, SUMMARY = "wandb-history.jsonl", "wandb-events.jsonl", "wandb-summary.json"
+TIME = "2026-01-01T00:00:00"
 OPERATION = re.compile(r"\s*(?:query|mutation)\s+(\w+)")
 
 
@@ -98,6 +99,9 @@ class WandbState:
             "CreateArtifactManifest": self._create_manifest,
             "CreateArtifactFiles": self._create_artifact_files,
             "CommitArtifact": self._commit_artifact,
+            "GetDefaultEntity": self._viewer,
+            "ArtifactMembershipByName": self._find_artifact,
+            "FetchArtifactManifest": self._find_manifest,
             "UpsertSweep": self._upsert_sweep,
             "SweepWithRuns": self._sweep,
             "CreateAgent": lambda given: {"createAgent": {"agent": {"id": given["sweep"]}}},
@@ -123,6 +127,10 @@ class WandbState:
         """Take a whole file of a run or an artifact."""
         owning = self.runs[owner] if kind == "run" else self.artifacts[int(owner)]
         owning.files[name] = content
+
+    def file(self, owner: str, name: str) -> bytes:
+        """A file of an artifact."""
+        return self.artifacts[int(owner)].files[name]
 
     def _viewer(self, _: Any) -> dict[str, Any]:
         person = {"id": "1", "entity": TEAM, "username": "anna", "flags": "{}"}
@@ -209,6 +217,45 @@ class WandbState:
     def _commit_artifact(self, given: dict[str, Any]) -> dict[str, Any]:
         self.artifacts[int(given["artifactID"])].committed = True
         return {"commitArtifact": {"artifact": {"id": given["artifactID"], "digest": ""}}}
+
+    def _find_artifact(self, given: dict[str, Any]) -> dict[str, Any]:
+        name, _, version = given["name"].partition(":")
+        of_name = [artifact for artifact in self.artifacts if artifact.name == name]
+        found = [a for number, a in enumerate(of_name) if version in {f"v{number}", *a.aliases}]
+        if not found:
+            return {"project": {"artifactCollectionMembership": None}}
+        number, (artifact,) = of_name.index(found[0]), found
+        collection = {
+            "__typename": "ArtifactSequence",
+            "name": name,
+            "project": {**_project(given["project"]), "internalId": "1"},
+        }
+        membership = {"id": "1", "versionIndex": number, "createdAt": TIME, "aliases": []}
+        described = {
+            "id": str(self.artifacts.index(artifact)),
+            "artifactSequence": collection,
+            "versionIndex": number,
+            "artifactType": {"name": artifact.type},
+            "description": None,
+            "metadata": json.dumps(artifact.metadata),
+            "ttlDurationSeconds": -1,
+            "ttlIsInherited": False,
+            "tags": [],
+            "historyStep": None,
+            "state": "COMMITTED",
+            "size": sum(map(len, artifact.files.values())),
+            "digest": "",
+            "commitHash": None,
+            "fileCount": len(artifact.files),
+            "createdAt": TIME,
+            "updatedAt": None,
+        }
+        membership |= {"artifactCollection": collection, "artifact": described}
+        return {"project": {"artifactCollectionMembership": membership}}
+
+    def _find_manifest(self, given: dict[str, Any]) -> dict[str, Any]:
+        url = f"{self.url}/artifactsV2/{given['id']}/manifest.json"
+        return {"artifact": {"currentManifest": {"file": {"directUrl": url}}}}
 
     # ---------------------------------------------------------------- sweeps
 

@@ -9,6 +9,7 @@ from dlheir.callbacks.wandb import RunLogger, WandbOptions
 from dlheir.console import console
 from dlheir.results import read_results
 from dlheir.runs import RunFolder
+from dlheir.task import HashingTask
 
 # What results.json has by k: each is a curve of this name, and metrics such as `precision_at_20`,
 # not `P@20`: W&B sorts and filters by names of letters, digits and underscores alone.
@@ -32,28 +33,31 @@ class WandbReport(Callback):
         self._sends_checkpoint = options.checkpoint
         self._aliases = options.aliases
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the run that has just come to its end."""
-        self.send(trainer)
+        assert isinstance(pl_module, HashingTask)
+        assert pl_module.tested is not None
+        self.send(trainer, pl_module.tested)
 
-    def send(self, trainer: Trainer) -> None:
+    def send(self, trainer: Trainer, tested: Path) -> None:
         """Log a finished run, and end the W&B run.
 
         Args:
             trainer: What has, or would have, made it; its `default_root_dir` is the run's folder.
+            tested: The checkpoint that the results are of; `test` may have tested another run's.
         """
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger) and trainer.is_global_zero:
                 import wandb
 
                 try:
-                    self._log(logger.experiment, trainer)
+                    self._log(logger.experiment, trainer, tested)
                     wandb.finish()
                 except (wandb.errors.CommError, TimeoutError) as error:  # the run itself is done
                     line = f"W&B has not got all of this run ({error}); "
                     console.print(line + "`wandb sync --include-online` sends it", soft_wrap=True)
 
-    def _log(self, experiment: Any, trainer: Trainer) -> None:
+    def _log(self, experiment: Any, trainer: Trainer, tested: Path) -> None:
         import wandb
 
         run = RunFolder(Path(trainer.default_root_dir))
@@ -65,9 +69,7 @@ class WandbReport(Callback):
             experiment.log({"retrieval": wandb.Image(str(run.picture))})
         experiment.summary.update(_metrics(results))
         if self._sends_checkpoint:
-            # `test` may have tested another run's.
-            tested = trainer.ckpt_path or run.path / results["tested_checkpoint"]["path"]
-            _log_checkpoint(experiment, Path(tested), results, self._aliases)
+            _log_checkpoint(experiment, tested, results, self._aliases)
 
 
 def _log_curves(experiment: Any, results: dict[str, Any]) -> None:

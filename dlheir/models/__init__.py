@@ -16,7 +16,7 @@ from dlheir.models import (  # noqa: F401
     vgg,
     vit,
 )
-from dlheir.models.factory import get_model
+from dlheir.models.factory import get_model, load_checkpoint
 from dlheir.models.hash_layer import HashLayer
 from dlheir.models.inverted_residual import InvertedResidual
 from dlheir.models.network import HashingNetwork
@@ -30,5 +30,6 @@ __all__ = [
     "PictureTransform",
     "get_model",
     "list_models",
+    "load_checkpoint",
     "register_model",
 ]

@@ -1,15 +1,16 @@
-"""Building a network from its name and settings."""
+"""Building a network from its name and settings, or from its checkpoint."""
 
 from pathlib import Path
 from typing import Any
 
+from dlheir.checkpoints import locate
 from dlheir.errors import InputError
 from dlheir.models.checks import check_integer
 from dlheir.models.network import HashingNetwork
 from dlheir.models.registry import find_entry
-from dlheir.models.trained import load_trained
+from dlheir.models.trained import load_trained, read_trained
 from dlheir.models.transform import PictureTransform
-from dlheir.models.weights import load_backbone
+from dlheir.models.weights import fill, load_backbone
 
 MOST_BITS = 1024
 
@@ -38,7 +39,7 @@ def get_model(
             multiple of something.
         tail: "none", "inverted_residual" (the block takes the place of the last layers), or None
             for the model's own.
-        weights: path of a checkpoint that fills the whole network.
+        weights: name or path of a checkpoint that fills the whole network.
         backbone_weights: "DEFAULT" (the ImageNet weights of torchvision or timm) or the path of a
             state dict that fills the backbone; None for random weights.
         resize: "warp", "letterbox" or "crop", see `PictureTransform`.
@@ -99,3 +100,24 @@ def build_network(
     transform = PictureTransform(image_size, entry.mean, entry.std, resize)
     trunk = entry.build(settings["tail"], image_size, resolved_options)
     return HashingNetwork(trunk, bits, num_classes, transform, settings | resolved_options)
+
+
+def load_checkpoint(name_or_path: str | Path) -> HashingNetwork:
+    """Build the network of a checkpoint, in eval mode; all settings come from the file.
+
+    Args:
+        name_or_path: a name in the registry of checkpoints, such as "mobilenet_v2.corel5k_48b",
+            whose file is downloaded where it has to be and verified by its SHA-256; or the path of
+            a run's checkpoint or of a published file.
+
+    Raises:
+        InputError: there is no such checkpoint, or its file is none, or its values do not fit.
+        WorkError: it cannot be downloaded.
+    """
+    trained = read_trained(locate(name_or_path))
+    try:
+        network = build_network(**trained.settings)
+    except (InputError, TypeError) as error:
+        raise InputError(f"checkpoint {name_or_path}: {error}") from error
+    fill(network, trained.state, f"checkpoint {name_or_path}")
+    return network.eval()

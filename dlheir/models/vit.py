@@ -57,7 +57,7 @@ class PatchFeatures(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map (B, 3, S, S) to (B, 768, S/16, S/16)."""
         patches: Tensor = self.conv_proj(images)
-        class_tokens = self.class_token.expand(len(images), -1, -1)
+        class_tokens = self.class_token.expand(images.shape[0], -1, -1)
         tokens = torch.cat([class_tokens, patches.flatten(2).transpose(1, 2)], dim=1)
         encoded: Tensor = self.encoder(tokens)[:, 1:]
         return encoded.transpose(1, 2).reshape(patches.shape)

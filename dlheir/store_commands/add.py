@@ -6,7 +6,13 @@ from pathlib import Path
 from dlheir.console import console, counter
 from dlheir.errors import InputError
 from dlheir.store.owner import Picture
-from dlheir.store_commands.arguments import add_checkpoint, add_keys, add_store, checkpoint_of
+from dlheir.store_commands.arguments import (
+    add_checkpoint,
+    add_keys,
+    add_precision,
+    add_store,
+    checkpoint_of,
+)
 from dlheir.store_commands.output import plain, say
 from dlheir.store_commands.roles import OwnerAtWork, owning
 
@@ -29,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pictures", metavar="PICTURES", nargs="+", type=Path, help="files, folders")
     add_keys(parser)
     add_checkpoint(parser)
+    add_precision(parser)
     parser.add_argument(
         "--leave-out-unreadable",
         action="store_true",
@@ -40,12 +47,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Upload what is missing."""
     from dlheir.store_commands.given import given_pictures
 
-    checkpoint = checkpoint_of(arguments)
+    checkpoint_of(arguments)  # before the keys' passphrase is asked for
     pictures = given_pictures(arguments.pictures)
     with owning(arguments) as at_work:
         missing = at_work.owner.missing(pictures)
-        leave_out = arguments.leave_out_unreadable
-        left_out = _upload(at_work, missing, checkpoint, leave_out) if missing else []
+        left_out = _upload(at_work, missing, arguments) if missing else []
         held = len(at_work.server)
     for error in left_out:
         console.print(plain(f"left out: {error}"), soft_wrap=True)
@@ -58,19 +64,19 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _upload(
-    at_work: OwnerAtWork, pictures: list[Picture], checkpoint: Path, leave_out_unreadable: bool
+    at_work: OwnerAtWork, pictures: list[Picture], arguments: argparse.Namespace
 ) -> list[InputError]:
     """Hash and upload by chunks; return an error on each picture that was left out."""
-    from dlheir.store_commands.hashing import Hasher
+    from dlheir.hashing import hash_pictures
+    from dlheir.store_commands.hashing import hasher_for
 
-    hasher = Hasher(checkpoint)
-    hasher.check(at_work.server.policy)
+    hasher = hasher_for(arguments, at_work.server.policy)
     left_out: list[InputError] = []
     with counter("Adding pictures", len(pictures)) as advance:
         for start in range(0, len(pictures), _CHUNK):
             chunk = pictures[start : start + _CHUNK]
-            hashed = hasher.hash(chunk)
-            if hashed.unreadable and not leave_out_unreadable:
+            hashed = hash_pictures(hasher, chunk)
+            if hashed.unreadable and not arguments.leave_out_unreadable:
                 raise InputError(
                     f"{hashed.unreadable[0]}; mend or remove it, or go on without such by "
                     "--leave-out-unreadable"

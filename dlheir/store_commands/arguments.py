@@ -28,14 +28,24 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint",
         metavar="CKPT",
-        type=Path,
         default=os.environ.get("DLHEIR_CHECKPOINT"),
-        help="the network that makes the codes; else DLHEIR_CHECKPOINT",
+        help="the network that makes the codes, by its name (dlheir checkpoints list) or its file "
+        "(.ckpt, .safetensors, .onnx); else DLHEIR_CHECKPOINT",
     )
 
 
-def checkpoint_of(arguments: argparse.Namespace) -> Path:
-    """Return the checkpoint's path.
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """Take the precision of hashing."""
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="of the network's arithmetic; fp32 if not said; bf16 changes some bits of some codes",
+    )
+
+
+def checkpoint_of(arguments: argparse.Namespace) -> str:
+    """Return the checkpoint's name or path.
 
     Raises:
         InputError: when there is none.
@@ -45,4 +55,4 @@ def checkpoint_of(arguments: argparse.Namespace) -> Path:
             "--checkpoint: is missing; give the network that makes the codes, or set "
             "DLHEIR_CHECKPOINT"
         )
-    return Path(arguments.checkpoint)
+    return str(arguments.checkpoint)

@@ -69,10 +69,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _policy(arguments: argparse.Namespace, keys: OwnerKeys) -> Policy:
     """Return the settings asked for; of keys that are bound already they have to be theirs."""
-    from dlheir.store_commands.hashing import Hasher
+    from dlheir.hashing import open_hasher
 
-    hasher = Hasher(checkpoint_of(arguments))
-    asked = new_policy(hasher.bits, arguments.codes, hasher.sha256)
+    hasher = open_hasher(checkpoint_of(arguments))
+    asked = new_policy(hasher.bits, arguments.codes, bytes.fromhex(hasher.checkpoint_sha256))
     if keys.bound is None:
         return asked
     if keys.bound != Policy(keys.bound.store_id, asked.bits, asked.mode, asked.network):

@@ -29,8 +29,10 @@ Later, the owner:
   dlheir store rotate DIR --keys owner.keys                new keys, for all users
   dlheir store remove DIR PICTURENAME --keys owner.keys    take pictures out
 
---keys is DLHEIR_KEYS, else dlheir.keys here; --checkpoint is DLHEIR_CHECKPOINT. A passphrase is
-asked for in a terminal, elsewhere it is DLHEIR_PASSPHRASE; keep key files out of DIR.
+CKPT is a checkpoint's name, as dlheir checkpoints list shows them, or a file: a run's, a published
+or an exported one. --checkpoint is DLHEIR_CHECKPOINT; --keys is DLHEIR_KEYS, else dlheir.keys here.
+A passphrase is asked for in a terminal, elsewhere it is DLHEIR_PASSPHRASE; keep key files out of
+DIR.
 dlheir store COMMAND --help explains a command, with an example.
 """
 

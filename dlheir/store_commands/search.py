@@ -20,7 +20,13 @@ from dlheir.store_commands.answers import (
     write_table,
     written_folder,
 )
-from dlheir.store_commands.arguments import add_checkpoint, add_keys, add_store, checkpoint_of
+from dlheir.store_commands.arguments import (
+    add_checkpoint,
+    add_keys,
+    add_precision,
+    add_store,
+    checkpoint_of,
+)
 from dlheir.store_commands.output import end_of, plain, say, show
 from dlheir.store_commands.roles import UserAtWork, asking
 
@@ -50,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_keys(parser, "a query user's keys, or the owner's")
     add_checkpoint(parser)
+    add_precision(parser)
     parser.add_argument(
         "--complete", action="store_true", help="make sure that no answer was left out"
     )
@@ -68,7 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if arguments.complete and arguments.engine == "ivf":
         raise InputError("--complete: ivf may leave answers out; take another --engine")
-    checkpoint = checkpoint_of(arguments)
+    checkpoint_of(arguments)  # before the keys' passphrase is asked for
     place = place_of_answers(arguments.out, arguments.query, arguments.store)
     with asking(arguments) as at_work:
         if at_work.server.policy.mode == "client" and arguments.engine != "auto":
@@ -76,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
                 f"--engine {arguments.engine}: the codes of {arguments.store} are sealed and "
                 "searched here; leave it out"
             )
-        query, ids, distances = _search(at_work, checkpoint, arguments)
+        query, ids, distances = _search(at_work, arguments)
         with written_folder(place) as folder:
             answers = _opened(at_work.user, ids, distances, folder)
             write_table(folder / "answers.csv", [answer.row for answer in answers])
@@ -91,16 +98,16 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _search(
-    at_work: UserAtWork, checkpoint: Path, arguments: argparse.Namespace
+    at_work: UserAtWork, arguments: argparse.Namespace
 ) -> tuple[Picture, list[bytes], list[int]]:
     """Hash the query and ask; return it with the ids and the distances of its answers."""
-    from dlheir.store_commands.hashing import Hasher
+    from dlheir.hashing import hash_pictures
+    from dlheir.store_commands.hashing import hasher_for
 
     if len(at_work.server) == 0:
         raise InputError(f"{arguments.store}: holds no picture yet; dlheir store add brings some")
-    hasher = Hasher(checkpoint)
-    hasher.check(at_work.server.policy)
-    hashed = hasher.hash([Picture(arguments.query.name, arguments.query)])
+    hasher = hasher_for(arguments, at_work.server.policy)
+    hashed = hash_pictures(hasher, [Picture(arguments.query.name, arguments.query)])
     for error in hashed.unreadable:
         raise InputError(f"--query {error}")
     answers = at_work.user.search(hashed.codes, arguments.k, arguments.complete)

@@ -115,7 +115,7 @@ class _Planner:
 
     def _resolved(self, arguments: tuple[str, ...]) -> dict[str, Any]:
         try:
-            settings = self._parser.parse_args(with_config([*arguments[1:]]))
+            settings = self._parser.parse_args(with_config("fit", [*arguments[1:]]))
         except SystemExit as answered:  # --help and the like
             raise InputError("its arguments ask for help, not for a run") from answered
         check_seed(settings.seed_everything)

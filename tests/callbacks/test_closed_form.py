@@ -8,8 +8,8 @@ import torch
 import yaml
 from command_line import the_run
 
-from dlheir.checkpoints import load_checkpoint
 from dlheir.data import PictureFolder
+from dlheir.models import load_checkpoint
 
 SOLVED = ["itq", "predicted_class", "random_projection"]
 

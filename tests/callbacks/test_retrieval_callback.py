@@ -81,7 +81,8 @@ def run_with(data, tmp_path_factory):
             use_distributed_sampler=False,
         )
         trainer.fit(task, datamodule=data)
-        trainer.test(task, datamodule=data, ckpt_path=run.last, weights_only=True, verbose=False)
+        task.load(run.last)
+        trainer.test(task, datamodule=data, verbose=False)
         return run
 
     return run_with

@@ -44,7 +44,7 @@ def report(tmp_path, monkeypatch):
         trainer = SimpleNamespace(
             is_global_zero=True, default_root_dir=str(run.path), loggers=[logger]
         )
-        WandbReport(WandbOptions(**options), public).on_test_end(trainer, None)
+        WandbReport(WandbOptions(**options), public).send(trainer, run.last)
         return run, logged, summary
 
     return report

@@ -7,9 +7,8 @@ import timm
 import torch
 from torch import nn
 
-from dlheir.checkpoints import load_checkpoint
 from dlheir.errors import InputError
-from dlheir.models import get_model
+from dlheir.models import get_model, load_checkpoint
 from dlheir.models.registry import find_entry
 from dlheir.models.timm_models import TimmWeights, timm_entry
 

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from dlheir.checkpoints import load_checkpoint
 from dlheir.errors import InputError
-from dlheir.models import get_model
+from dlheir.models import get_model, load_checkpoint
 
 SETTINGS = {"name": "dlheir_nano", "bits": 12, "num_classes": 3, "image_size": 64}
 

@@ -1,0 +1,6 @@
+"""Checkpoints by name: the registry, and their files on this machine. Imports no torch."""
+
+from dlheir.checkpoints.registry import Entry, Registry, read_registry, write_registry
+from dlheir.checkpoints.source import Source, locate
+
+__all__ = ["Entry", "Registry", "Source", "locate", "read_registry", "write_registry"]
