@@ -24,6 +24,7 @@ commands:
                  dlheir fit --config experiments/paper/dlheir_384.yaml --data.root PICTURES
   test         the second half alone:
                  dlheir test --config FILE --ckpt_path FILE
+                 dlheir test --ckpt_path NAME --data.root PICTURES    a checkpoint's scores again
   sweep        a grid of runs over GPUs and machines, from one YAML file:
                  dlheir sweep experiments/paper/table1_small.yaml --dry-run
                  COREL10K=PICTURES dlheir sweep experiments/paper/table1.yaml
@@ -35,6 +36,9 @@ commands:
                  dlheir complexity --all
   benchmark    speed as ratios, on this machine:
                  dlheir benchmark sweep
+  checkpoints  trained networks by name, with cards of how they were made and what they score:
+                 dlheir checkpoints list
+                 dlheir checkpoints --help                    publish, verify and export them
   store        seal your own pictures, let a server search them, open the answers:
                  dlheir store --help                          the whole story in order
 
@@ -52,12 +56,17 @@ COMMANDS = {
     "report": "dlheir.report.main",
     "complexity": "dlheir.complexity",
     "benchmark": "dlheir.benchmarks.main",
+    "checkpoints": "dlheir.checkpoint_commands.main",
     "store": "dlheir.store_commands.main",
 }
+# They have commands of their own.
+GROUPS = {"checkpoints", "store"}
 # What to do after an interruption or on a full disk; all other work starts again.
 GOES_ON = {
     "fit": "the same command with --ckpt_path last goes on",
     "sweep": "the same command goes on",
+    "checkpoints download": "the same command goes on",
+    "checkpoints publish": "the same command goes on",
     "store init": "the same command goes on",
     "store add": "the same command goes on",
     "store remove": "the same command goes on",
@@ -83,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as stop:  # argparse's, after --help and the like
         return stop.code if isinstance(stop.code, int) else DONE
     except BaseException as error:
-        name = " ".join(given[: 2 if given[:1] == ["store"] else 1])
+        name = " ".join(given[: 2 if given and given[0] in GROUPS else 1])
         code, line = _explain(error, GOES_ON.get(name))
         if debug:
             traceback.print_exception(error)
@@ -109,7 +118,7 @@ def _dispatch(arguments: list[str]) -> None:
         raise InputError(f"unknown command {command!r}; there are {known}; see dlheir --help")
     module = importlib.import_module(COMMANDS[command])
     if command in {"fit", "test"}:
-        module.main([command, *with_config(arguments[1:])])
+        module.main([command, *with_config(command, arguments[1:])])
     else:
         module.main(arguments[1:])
 

@@ -72,6 +72,11 @@ class Running:
                 cwd=cwd,
             )
 
+    @property
+    def said(self) -> str:
+        """On stderr, so far."""
+        return self._err.read_text()
+
     def wait(self) -> Finished:
         try:
             code = self.process.wait(PATIENCE)

@@ -42,6 +42,7 @@ class CIFAR10(PictureFolder):
 
     protocols: ClassVar[Mapping[str, type[Protocol]]] = CIFAR10_PROTOCOLS
     class_count: ClassVar[int] = 10
+    licence = "none is named by its authors (Krizhevsky, 2009)"
     # In each class.
     counts: ClassVar[Mapping[str, int]] = {TRAIN: 5000, TEST: 1000}
 

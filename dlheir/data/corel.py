@@ -17,6 +17,7 @@ class Corel(PictureFolder):
     """A Corel set of `class_count` classes with 100 pictures each."""
 
     class_count: ClassVar[int]
+    licence = "copyrighted stock photographs (Corel Corporation); for research only"
 
     def read_collection(self, root: Path) -> Collection:
         """Class per folder where there are folders, number // 100 otherwise."""

@@ -55,6 +55,8 @@ class PictureFolder(LightningDataModule):
 
     # Whether anyone may see the pictures: those of a user's own folder stay on his machine.
     public = False
+    # What is known of the licence of the pictures, for the cards of checkpoints trained on them.
+    licence: ClassVar[str] = "unknown"
     # What `protocol` may name.
     protocols: ClassVar[Mapping[str, type[Protocol]]] = PROTOCOLS
 

@@ -24,6 +24,7 @@ class Generated(PictureFolder):
     """
 
     public = True
+    licence = "Apache-2.0: painted by this program"
 
     def __init__(
         self,

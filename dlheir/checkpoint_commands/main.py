@@ -1,0 +1,61 @@
+"""`dlheir checkpoints COMMAND`: what there is to do, and the way to each command."""
+
+import importlib
+import sys
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Sequence
+
+from dlheir.errors import InputError
+from dlheir.one_line_parser import OneLineParser
+
+STORY = """\
+usage: dlheir checkpoints COMMAND [ARGUMENTS]
+
+Trained networks by name, such as mobilenet_v2.corel5k_48b. A name goes wherever the path of a
+checkpoint does; its file is downloaded if it has to be, and held to the registry's SHA-256.
+
+Whoever uses them:
+  dlheir checkpoints list                          what there is, and what it scores
+  dlheir checkpoints download NAME                 bring the file; prints where it is
+  dlheir checkpoints verify [NAME ...]             do they compute here what they did there?
+  dlheir checkpoints export NAME --format onnx     for other programs, held against PyTorch
+  dlheir test --ckpt_path NAME --data.root PICTURES              the scores of its card again
+  dlheir store add DIR PICTURES --keys owner.keys --checkpoint NAME       your own pictures
+Whoever trains them:
+  dlheir checkpoints publish runs/EXPERIMENT/RUN_ID      file, card, registry entry, tables
+
+The registry is --registry, else DLHEIR_REGISTRY, else what comes with dlheir. Files come from where
+their URLs say, which may be relative to --base (DLHEIR_CHECKPOINTS_BASE), a folder or URL; else to
+the registry's folder. --offline, or DLHEIR_OFFLINE=1, uses no network.
+dlheir checkpoints COMMAND --help explains a command, with an example.
+"""
+
+COMMANDS = ("list", "download", "verify", "export", "publish")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Run `dlheir checkpoints`.
+
+    Raises:
+        InputError: an argument or the input is wrong.
+        WorkError: a file cannot be had or is another, or a check failed.
+    """
+    if not argv or argv[0] in {"-h", "--help"}:
+        sys.stdout.write(STORY)
+        return
+    name, *rest = argv
+    if name not in COMMANDS:
+        raise InputError(
+            f"unknown command checkpoints {name!r}; there are {', '.join(COMMANDS)}; "
+            "see dlheir checkpoints --help"
+        )
+    command = importlib.import_module(f"dlheir.checkpoint_commands.{name}")
+    parser = OneLineParser(
+        prog=f"dlheir checkpoints {name}",
+        description=command.DESCRIPTION,
+        epilog=command.EXAMPLE,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    command.run(parser.parse_args(rest))
