@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import dlheir
-from dlheir.export import painted_levels
+from dlheir.export import golden_levels
 from dlheir.models import get_model
 
 SHA256 = "5e" * 32
@@ -23,7 +23,7 @@ def settled(name="dlheir_nano", bits=24, image_size=64, **settings):
     """Build a network, in eval mode, whose codes differ from picture to picture."""
     torch.manual_seed(0)
     network = get_model(name, bits=bits, num_classes=5, image_size=image_size, **settings)
-    images = network.transform.normalize(painted_levels(network.transform))
+    images = network.transform.normalize(golden_levels(network.transform))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0  # statistics of these pictures, as after a training

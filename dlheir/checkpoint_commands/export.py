@@ -62,13 +62,13 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.precision == "int8" and arguments.format != "onnx":
         raise InputError("--precision int8: is for --format onnx")
     from dlheir.checkpoints import locate
-    from dlheir.export import TOLERANCE, painted_levels
+    from dlheir.export import TOLERANCE, golden_levels
     from dlheir.files import sha256_of_file
     from dlheir.models import load_checkpoint
 
     checkpoint = locate(arguments.checkpoint)
     network, sha256 = load_checkpoint(checkpoint), sha256_of_file(checkpoint)
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     with console.status(f"Exporting {arguments.checkpoint}"):
         found = _exported(arguments, network, sha256, levels, out)
     say(f"{out}: {out.stat().st_size:,} bytes")

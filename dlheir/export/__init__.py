@@ -1,6 +1,7 @@
 """Trained networks as files for other programs, each checked against PyTorch's codes."""
 
-from dlheir.export.check import TOLERANCE, Agreement, painted_levels
+from dlheir.checkpoints.golden import TOLERANCE
+from dlheir.export.check import Agreement, golden_levels
 from dlheir.export.flips import Flips, SplitCodes, compare, hash_split
 from dlheir.export.int8 import CALIBRATION_PICTURES, calibration_levels, quantise_onnx
 from dlheir.export.onnx_file import OPSET, export_onnx
@@ -17,7 +18,7 @@ __all__ = [
     "compare",
     "export_onnx",
     "export_program",
+    "golden_levels",
     "hash_split",
-    "painted_levels",
     "quantise_onnx",
 ]

@@ -6,20 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from dlheir.data import gallery
+from dlheir.checkpoints.golden import TOLERANCE, golden_pictures
 from dlheir.errors import WorkError
 from dlheir.export.graph import Hashing
 from dlheir.hashing.onnx_hasher import Outputs
 from dlheir.models import PictureTransform
-
-# By how much activations, which lie in 0 ... 1, may differ. Sums in another order made 1e-6 in
-# trained networks and up to 3e-5 in deep ones of random weights; a wrong graph makes a multiple.
-TOLERANCE = 1e-4
-# Of the generated pictures one of every third class, 16 in all.
-_SEED, _SIDE, _STEP = 2026, 128, 3
 
 
 class Agreement(NamedTuple):
@@ -36,11 +29,9 @@ class Agreement(NamedTuple):
     bits: int
 
 
-def painted_levels(transform: PictureTransform) -> Tensor:
-    """Paint 16 pictures to check with, (16, 3, S, S) uint8; they are at hand everywhere."""
-    labels = range(0, len(gallery.CLASSES), _STEP)
-    painted = [Image.fromarray(gallery.render(_SEED, label, 0, _SIDE)) for label in labels]
-    return torch.stack([transform.load(picture) for picture in painted])
+def golden_levels(transform: PictureTransform) -> Tensor:
+    """Load the golden pictures, which are at hand everywhere: (16, 3, S, S) uint8."""
+    return torch.stack([transform.load(picture) for picture in golden_pictures()])
 
 
 def agreement(reference: Outputs, exported: Outputs) -> Agreement:

@@ -1,18 +1,19 @@
 """What another way to compute a network's codes costs: bits that flip, and precision."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dlheir.console import counter
 from dlheir.data import PictureFolder
 from dlheir.errors import InputError
 from dlheir.hashing import Hasher, hash_pictures
 from dlheir.retrieval import evaluate
 from dlheir.store.owner import Picture
 
-_AT_ONCE = 512  # pictures whose bytes are held in memory
+_AT_ONCE = 256  # pictures whose bytes are held in memory
 
 
 class SplitCodes(NamedTuple):
@@ -67,9 +68,12 @@ def hash_split(hasher: Hasher, data: PictureFolder) -> SplitCodes:
         InputError: a picture cannot be read.
     """
     split = data.split
+    with counter("Hashing pictures", len(split.database) + len(split.queries)) as advance:
+        database_codes = _hashed(hasher, data, split.database, advance)
+        query_codes = _hashed(hasher, data, split.queries, advance)
     return SplitCodes(
-        _hashed(hasher, data, split.database),
-        _hashed(hasher, data, split.queries),
+        database_codes,
+        query_codes,
         np.asarray(data.labels(split.database)),
         np.asarray(data.labels(split.queries)),
     )
@@ -108,7 +112,9 @@ def compare(
     )
 
 
-def _hashed(hasher: Hasher, data: PictureFolder, names: tuple[str, ...]) -> NDArray[np.uint8]:
+def _hashed(
+    hasher: Hasher, data: PictureFolder, names: tuple[str, ...], advance: Callable[[int], None]
+) -> NDArray[np.uint8]:
     pictures = [Picture(*pair) for pair in zip(names, data.paths(names), strict=True)]
     codes = [np.empty((0, hasher.bits), dtype=np.uint8)]
     for start in range(0, len(pictures), _AT_ONCE):
@@ -116,6 +122,7 @@ def _hashed(hasher: Hasher, data: PictureFolder, names: tuple[str, ...]) -> NDAr
         if hashed.unreadable:
             raise hashed.unreadable[0]
         codes.append(hashed.codes)
+        advance(len(hashed.codes))
     return np.concatenate(codes)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dlheir.export.check import TOLERANCE, Agreement, check_same
+from dlheir.checkpoints.golden import TOLERANCE
+from dlheir.export.check import Agreement, check_same
 from dlheir.export.graph import Hashing, trace
 from dlheir.files import written_whole
 from dlheir.hashing.about import KEY, About
@@ -27,7 +28,7 @@ def export_program(
         network: stays as it is.
         path: the file, whose name ends in .pt2.
         checkpoint_sha256: hexadecimal SHA-256 of the network's checkpoint.
-        levels: (B, 3, S, S) uint8 with B >= 2, pictures to check it with, such as `painted_levels`.
+        levels: (B, 3, S, S) uint8 with B >= 2, pictures to check it with, such as `golden_levels`.
 
     Returns:
         How it compares with the network itself.

@@ -68,6 +68,4 @@ def _open(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors have no class in common
-        raise InputError(
-            f"{path}: no ONNX file that this ONNX Runtime reads: {' '.join(str(error).split())}"
-        ) from error
+        raise InputError(f"{path}: no ONNX file that this ONNX Runtime reads: {error}") from error

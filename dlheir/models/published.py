@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from dlheir.errors import InputError
@@ -48,7 +48,7 @@ def write_published(
     said = {**about, "schema": SCHEMA, "network": dict(network)}
     metadata = _json({**said, "sha256": _digest(said, stored)})
     with written_whole(path) as part:
-        save_file(stored, part, {KEY: metadata})
+        part.write_bytes(save(stored, {KEY: metadata}))  # save_file's are for their owner alone
 
 
 def read_published(path: Path) -> TrainedNetwork:

@@ -1,6 +1,5 @@
 """Golden codes: what a checkpoint makes of pictures that come with this program."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,13 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dlheir.checkpoints.golden import TOLERANCE, golden_pictures
 from dlheir.errors import InputError, WorkError
 from dlheir.files import sha256_of, sha256_of_file
 from dlheir.models.network import HashingNetwork
-
-# Other machines add in another order. An activation this near to its threshold may fall on the
-# other side there; the sums of the zoo's networks differ by less.
-TOLERANCE = 1e-4
 
 
 class Agreement(NamedTuple):
@@ -31,7 +27,7 @@ class Agreement(NamedTuple):
 
 def golden_codes(network: HashingNetwork) -> dict[str, Any]:
     """Hash the golden pictures for a registry entry."""
-    pictures = _pictures()
+    pictures = golden_pictures()
     codes = network.binarize(_activations(network, pictures)).numpy()
     named = zip(pictures, codes, strict=True)
     return {
@@ -47,7 +43,7 @@ def check_golden(name: str, network: HashingNetwork, golden: dict[str, Any]) -> 
         InputError: The entry's codes are of other pictures than this program's.
         WorkError: Codes differ by more than rounding.
     """
-    pictures = _pictures()
+    pictures = golden_pictures()
     if golden["pictures_sha256"] != _sha256(pictures):
         raise InputError(
             f"{name}: its golden codes are of other pictures than this program brings; take the "
@@ -89,16 +85,6 @@ def _digits(bits: int) -> int:
 @torch.inference_mode()
 def _activations(network: HashingNetwork, pictures: list[Path]) -> torch.Tensor:
     return network.activations(torch.stack([network.transform(path) for path in pictures]))
-
-
-def _pictures() -> list[Path]:
-    """The golden pictures of a clone or a wheel, by name."""
-    inside = Path(str(files("dlheir")))
-    for folder in (inside.parent / "checkpoints", inside / "_checkpoints"):
-        found = sorted((folder / "golden").glob("*.png"))
-        if found:
-            return found
-    raise WorkError(f"{inside}: its golden pictures are missing; install dlheir again")
 
 
 def _sha256(pictures: list[Path]) -> str:

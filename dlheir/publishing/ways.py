@@ -12,8 +12,8 @@ from dlheir.export import (
     calibration_levels,
     compare,
     export_onnx,
+    golden_levels,
     hash_split,
-    painted_levels,
     quantise_onnx,
 )
 from dlheir.files import sha256_of_file
@@ -59,7 +59,7 @@ def measure_ways(
 def _exports(weights: Path, data: PictureFolder, folder: Path) -> Iterator[tuple[str, Way]]:
     """Export and quantise a published file, before any picture is hashed."""
     network = load_checkpoint(weights)
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     exported, quantised = folder / "fp32.onnx", folder / "int8.onnx"
     found = export_onnx(network, exported, checkpoint_sha256=sha256_of_file(weights), levels=levels)
     yield "onnx", _way(exported, found.largest_difference, tolerance=TOLERANCE)

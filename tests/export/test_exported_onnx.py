@@ -12,13 +12,13 @@ import torch
 from exported_cases import CASES, SHA256, codes_of, names_no_place_of_this_machine, settled
 
 from dlheir.errors import InputError, WorkError
-from dlheir.export import OPSET, TOLERANCE, export_onnx, onnx_file, painted_levels
+from dlheir.export import OPSET, TOLERANCE, export_onnx, golden_levels, onnx_file
 from dlheir.export.graph import Hashing, trace
 from dlheir.hashing.onnx_hasher import OnnxHasher
 
 
 def export(network, path):
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     return export_onnx(network, path, checkpoint_sha256=SHA256, levels=levels)
 
 
@@ -41,7 +41,7 @@ def test_codes_are_those_of_pytorch_in_batches_of_any_size(settings, tmp_path):
     assert found.bits == 16 * 24
     assert found.largest_difference <= TOLERANCE
     hasher = OnnxHasher(tmp_path / "network.onnx")
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     expected = codes_of(network, levels)
     assert len(np.unique(expected, axis=0)) > 1
     for size in (1, 3, 16):
@@ -91,14 +91,14 @@ def test_network_stays_as_it_is(tmp_path):
     assert network.training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     network.eval()
-    expected = codes_of(network, painted_levels(network.transform))
-    codes = OnnxHasher(tmp_path / "network.onnx").codes(painted_levels(network.transform))
+    expected = codes_of(network, golden_levels(network.transform))
+    codes = OnnxHasher(tmp_path / "network.onnx").codes(golden_levels(network.transform))
     assert np.array_equal(codes, expected)
 
 
 def other_threshold(network):
     """Activations stay; a threshold that is a little higher flips the first picture's bits."""
-    images = network.transform.normalize(painted_levels(network.transform))
+    images = network.transform.normalize(golden_levels(network.transform))
     with torch.no_grad():
         network.threshold.copy_(network.activations(images)[0] - 1.5 * TOLERANCE)
     wrong = copy.deepcopy(network)

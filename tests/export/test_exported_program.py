@@ -10,7 +10,7 @@ import torch
 from exported_cases import CASES, SHA256, codes_of, names_no_place_of_this_machine, settled
 
 from dlheir.errors import WorkError
-from dlheir.export import TOLERANCE, export_program, painted_levels, program
+from dlheir.export import TOLERANCE, export_program, golden_levels, program
 from dlheir.export.graph import Hashing, trace
 
 ELSEWHERE = """
@@ -25,7 +25,7 @@ with torch.no_grad():
 
 
 def export(network, path):
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     return export_program(network, path, checkpoint_sha256=SHA256, levels=levels)
 
 
@@ -39,7 +39,7 @@ def test_codes_are_those_of_the_network(settings, tmp_path):
 def test_program_runs_without_this_package_in_batches_of_any_size(tmp_path):
     network = settled()
     found = export(network, tmp_path / "network.pt2")
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     np.save(tmp_path / "levels.npy", levels.numpy())
     subprocess.run([sys.executable, "-c", ELSEWHERE], check=True, cwd=tmp_path)
     codes = np.load(tmp_path / "codes.npy")

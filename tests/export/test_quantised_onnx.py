@@ -12,7 +12,7 @@ from dlheir.export import (
     CALIBRATION_PICTURES,
     calibration_levels,
     export_onnx,
-    painted_levels,
+    golden_levels,
     quantise_onnx,
 )
 from dlheir.hashing.onnx_hasher import OnnxHasher
@@ -33,7 +33,7 @@ def network():
 @pytest.fixture(scope="module")
 def exported(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "fp32.onnx"
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     export_onnx(network, path, checkpoint_sha256=SHA256, levels=levels)
     return path
 
@@ -45,7 +45,7 @@ def quantise(network, exported, pictures):
             exported,
             path,
             calibration=calibration_levels(pictures, network.transform),
-            levels=painted_levels(network.transform),
+            levels=golden_levels(network.transform),
         )
 
     return quantise
@@ -60,7 +60,7 @@ def quantised(quantise, tmp_path_factory):
 def test_file_is_smaller_and_most_bits_stay(quantised, exported, network):
     path, found = quantised
     assert path.stat().st_size < exported.stat().st_size / 2
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     codes = OnnxHasher(path).codes(levels)
     flipped = np.count_nonzero(codes != OnnxHasher(exported).codes(levels))
     assert (found.flipped, found.bits) == (flipped, codes.size)
@@ -78,7 +78,7 @@ def test_file_says_that_no_tolerance_holds(quantised, exported):
 def test_stem_and_hash_layer_stay_in_float_and_weights_are_unsigned(tmp_path):
     """Signed ones would saturate on processors without VNNI, and give other codes there."""
     network = settled("mobilenet_v2")
-    levels, exported = painted_levels(network.transform), tmp_path / "fp32.onnx"
+    levels, exported = golden_levels(network.transform), tmp_path / "fp32.onnx"
     export_onnx(network, exported, checkpoint_sha256=SHA256, levels=levels)
     quantise_onnx(exported, tmp_path / "int8.onnx", calibration=levels[:2], levels=levels)
     graph = onnx.load_model(tmp_path / "int8.onnx").graph
@@ -95,7 +95,7 @@ def test_stem_and_hash_layer_stay_in_float_and_weights_are_unsigned(tmp_path):
 
 
 def test_codes_do_not_depend_on_the_batch(quantised, network):
-    levels, hasher = painted_levels(network.transform), OnnxHasher(quantised[0])
+    levels, hasher = golden_levels(network.transform), OnnxHasher(quantised[0])
     alone = np.concatenate([hasher.codes(one) for one in torch.split(levels, 1)])
     assert np.array_equal(alone, hasher.codes(levels))
 
@@ -125,7 +125,7 @@ def test_calibration_pictures_come_from_everywhere(pictures, network):
 def test_other_files_are_refused(tmp_path, network):
     other = tmp_path / "other.onnx"
     other.write_text("no network")
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     with pytest.raises(InputError, match=r"other\.onnx: no ONNX file"):
         quantise_onnx(other, tmp_path / "int8.onnx", calibration=levels, levels=levels)
     assert list(tmp_path.iterdir()) == [other]

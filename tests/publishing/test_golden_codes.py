@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dlheir import get_model
+from dlheir.checkpoints.golden import golden_pictures
 from dlheir.errors import InputError, WorkError
 from dlheir.models import PictureTransform
 from dlheir.publishing import golden
@@ -37,7 +38,7 @@ def test_what_was_written_is_found_again(network):
 
 
 def test_they_are_the_network_s_codes(network):
-    (path, *_) = golden._pictures()
+    (path, *_) = golden_pictures()
     assert isinstance(network.transform, PictureTransform)
     expected = network.codes(network.transform(path).unsqueeze(0)).numpy()[0]
     assert golden_codes(network)["codes"][path.name] == code_text(expected)
@@ -47,7 +48,7 @@ def moved(network, to):
     """The network with the threshold of one bit so far from the first picture's activation."""
     other = copy.deepcopy(network)
     with torch.no_grad():
-        (path, *_) = golden._pictures()
+        (path, *_) = golden_pictures()
         activation = other.activations(other.transform(path).unsqueeze(0))[0, 0]
         other.threshold[0] = activation + to
     return other

@@ -19,7 +19,7 @@ def at_its_test(to, runs):
     return any(runs.glob("published/*/config.yaml"))
 
 
-def tested(to, runs):
+def after_its_test(to, runs):
     return any(runs.glob("published/*/results.json"))
 
 
@@ -36,7 +36,7 @@ def place(published, painted_run, tmp_path):
     return run, to
 
 
-@pytest.mark.parametrize("moment", [at_its_test, tested])
+@pytest.mark.parametrize("moment", [at_its_test, after_its_test])
 def test_killed_and_called_again(place, published, start, dlheir, tmp_path, moment):
     run, to = place
     command = ("checkpoints", "publish", run, "--to", to, "--no-exports")
@@ -47,7 +47,7 @@ def test_killed_and_called_again(place, published, start, dlheir, tmp_path, mome
     wait_until_gone(mark)
     if moment is at_its_test:  # which ended with it
         assert not any((tmp_path / "runs").glob("published/*/results.json"))
-    if moment is tested:  # as a kill leaves it that comes when files are being moved in
+    if moment is after_its_test:  # as a kill leaves it that comes when files are being moved in
         (to / PAINTED).mkdir()
         shutil.copy(published.folder / PAINTED / "model.safetensors", to / PAINTED)
     # Whatever is registered is whole.

@@ -11,7 +11,7 @@ from exported_cases import SHA256, settled
 
 import dlheir as package
 from dlheir.complexity import measure
-from dlheir.export import export_onnx, export_program, painted_levels, quantise_onnx
+from dlheir.export import export_onnx, export_program, golden_levels, quantise_onnx
 from dlheir.models.registry import find_entry
 
 pytestmark = pytest.mark.soak
@@ -54,7 +54,7 @@ def test_table_of_models_says_the_macs(name):
 def test_exported_model_gives_the_same(name, tmp_path):
     side = find_entry(name).smallest_side + 32  # maps of more than one place
     network = settled(name, image_size=side)
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     program, onnx, int8 = (tmp_path / file for file in ("a.pt2", "a.onnx", "int8.onnx"))
     found = [
         export_program(network, program, checkpoint_sha256=SHA256, levels=levels),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from registered import registered
 
-from dlheir.export import export_onnx, painted_levels
+from dlheir.export import export_onnx, golden_levels
 from dlheir.files import sha256_of_file
 from dlheir.hashing import TorchHasher, hash_pictures
 from dlheir.models import get_model, load_checkpoint
@@ -40,7 +40,7 @@ def exported(published):
         network,
         path,
         checkpoint_sha256=sha256_of_file(published),
-        levels=painted_levels(network.transform),
+        levels=golden_levels(network.transform),
     )
     return path
 
@@ -143,7 +143,7 @@ def test_what_is_refused(named, published, exported, tmp_path):
 
     other = tmp_path / "other.onnx"
     network = load_checkpoint(published)
-    levels = painted_levels(network.transform)
+    levels = golden_levels(network.transform)
     export_onnx(network, other, checkpoint_sha256="0" * 64, levels=levels)
     line = search(named, "--checkpoint", other)
     assert f"{other}: not the network that made this store's codes" in line
