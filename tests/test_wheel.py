@@ -1,5 +1,6 @@
 """A wheel carries what the command line needs and works from any folder."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from command_line import Running
 
 pytestmark = pytest.mark.soak
 ROOT = Path(__file__).parents[1]
+CARRIED = ("experiments", "checkpoints")
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +29,20 @@ def test_wheel_carries_every_file_of_the_package(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "dlheir", "experiments"],
+        ["git", "-C", ROOT, "ls-files", "dlheir", *CARRIED],
         check=True,
         capture_output=True,
         text=True,
     ).stdout.split()
-    expected = {name.replace("experiments/", "dlheir/_experiments/", 1) for name in listed}
-    assert {"dlheir/_experiments/quickstart.yaml", "dlheir/results.schema.json"} <= expected
+    expected = {
+        f"dlheir/_{name}" if name.startswith(tuple(f"{folder}/" for folder in CARRIED)) else name
+        for name in listed
+    }
+    assert {
+        "dlheir/_experiments/quickstart.yaml",
+        "dlheir/_checkpoints/registry.json",
+        "dlheir/results.schema.json",
+    } <= expected
     assert {name for name in expected if (ROOT / name).exists()} - names == set()
     strange = [name for name in names if not name.startswith(("dlheir/", "dlheir-"))]
     assert not strange
@@ -62,3 +71,8 @@ def test_wheel_works_from_any_folder(wheel, tmp_path):
         finished = Running(home, ("fit", *more, "--print_config"), env=env, cwd=elsewhere).wait()
         assert finished.code == 0, finished.err
         assert yaml.safe_load(finished.out)["experiment"] == "quickstart"
+    verified = Running(home, ("checkpoints", "verify"), env=env, cwd=elsewhere).wait()
+    assert verified.code == 0, verified.err
+    known = json.loads((ROOT / "checkpoints" / "registry.json").read_text())["checkpoints"]
+    assert known
+    assert [line.partition(":")[0] for line in verified.out.splitlines()] == sorted(known)

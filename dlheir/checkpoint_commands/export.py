@@ -23,8 +23,9 @@ onnx is for ONNX Runtime and others, and goes wherever the path of a checkpoint 
 those of the same network. pt2 is for torch.export.load. Both take "levels", RGB pictures as uint8
 (batch, 3, S, S), resized as the file's metadata "dlheir" say, and give "activations" and "codes".
 
-int8 is an onnx file that is smaller and faster on CPUs; some bits of its codes are others. It
-needs pictures like those that it will see, to learn the range of each layer's results."""
+int8 is an onnx file of a third of the size; some bits of its codes are others, and whether it is
+faster depends on the processor. It needs pictures like those that it will see, to learn the range
+of each layer's results."""
 EXAMPLE = """\
 example:
   dlheir checkpoints export mobilenet_v2.corel5k_48b

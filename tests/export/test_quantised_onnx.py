@@ -64,7 +64,7 @@ def test_file_is_smaller_and_most_bits_stay(quantised, exported, network):
     codes = OnnxHasher(path).codes(levels)
     flipped = np.count_nonzero(codes != OnnxHasher(exported).codes(levels))
     assert (found.flipped, found.bits) == (flipped, codes.size)
-    assert 0 < flipped / codes.size < 0.1
+    assert 0 < flipped / codes.size < 0.2
     assert 0 < found.largest_difference < 0.1
 
 
