@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from dlheir.checkpoint_commands.arguments import add_source, source_of
 from dlheir.console import console
 from dlheir.errors import InputError
 from dlheir.store_commands.output import say
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help="else the checkpoint's name, in this folder"
     )
+    add_source(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -67,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     from dlheir.files import sha256_of_file
     from dlheir.models import load_checkpoint
 
-    checkpoint = locate(arguments.checkpoint)
+    checkpoint = locate(arguments.checkpoint, source_of(arguments))
     network, sha256 = load_checkpoint(checkpoint), sha256_of_file(checkpoint)
     levels = golden_levels(network.transform)
     with console.status(f"Exporting {arguments.checkpoint}"):

@@ -24,9 +24,10 @@ Whoever uses them:
 Whoever trains them:
   dlheir checkpoints publish runs/EXPERIMENT/RUN_ID      file, card, registry entry, tables
 
-The registry is --registry, else DLHEIR_REGISTRY, else what comes with dlheir. Files come from where
-their URLs say, which may be relative to --base (DLHEIR_CHECKPOINTS_BASE), a folder or URL; else to
-the registry's folder. --offline, or DLHEIR_OFFLINE=1, uses no network.
+The registry that names are looked up in is --registry, else DLHEIR_REGISTRY, else what comes with
+dlheir. Files come from where their URLs say, which may be relative to --base
+(DLHEIR_CHECKPOINTS_BASE), a folder or URL; else to the registry's folder. --offline, or
+DLHEIR_OFFLINE=1, uses no network.
 dlheir checkpoints COMMAND --help explains a command, with an example.
 """
 

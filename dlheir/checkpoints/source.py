@@ -96,13 +96,14 @@ class Source:
         return f"{self.base.rstrip('/')}/{url}"
 
 
-def locate(name_or_path: str | Path) -> Path:
+def locate(name_or_path: str | Path, source: Source | None = None) -> Path:
     """Return the file of a checkpoint.
 
     Args:
         name_or_path: A registered name, which wins over a file of that name and is fetched and
             verified; or the path of a file, which is taken as it is. A `Path` and what has a slash
             in it are paths.
+        source: Where names lead; null takes what the environment says.
 
     Raises:
         InputError: It is neither.
@@ -110,7 +111,7 @@ def locate(name_or_path: str | Path) -> Path:
     """
     path, hint = Path(name_or_path), ""
     if isinstance(name_or_path, str) and "/" not in name_or_path:
-        source = Source.of()
+        source = source or Source.of()
         if name_or_path in source.registry.entries:
             return source.fetch(name_or_path)
         hint = f", and no checkpoint of that name; {source.registry.hint(name_or_path)}"

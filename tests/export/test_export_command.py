@@ -46,8 +46,7 @@ def levels_of(transform, pictures):
 
 def test_registered_checkpoint_by_a_process_of_its_own(dlheir, checkpoint, pictures, tmp_path):
     registry = registered(tmp_path / "registry", NAME, checkpoint)
-    environment = {"DLHEIR_REGISTRY": str(registry)}
-    finished = dlheir("checkpoints", "export", NAME, cwd=tmp_path, env=environment)
+    finished = dlheir("checkpoints", "export", NAME, "--registry", registry, cwd=tmp_path)
     assert finished.code == 0, finished.err
     out = tmp_path / f"{NAME}.onnx"
     first, second = finished.out.splitlines()
