@@ -5,13 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlheir import retrieval
+    from dlheir.checkpoints import list_checkpoints
     from dlheir.models import get_model, list_models, load_checkpoint
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "get_model", "list_models", "load_checkpoint", "retrieval"]
+__all__ = [
+    "__version__",
+    "get_model",
+    "list_checkpoints",
+    "list_models",
+    "load_checkpoint",
+    "retrieval",
+]
 
 _HOME = {
     "get_model": "dlheir.models",
+    "list_checkpoints": "dlheir.checkpoints",
     "list_models": "dlheir.models",
     "load_checkpoint": "dlheir.models",
 }

@@ -121,6 +121,15 @@ def read_registry(path: Path | None = None) -> Registry:
     return Registry(path, {name: Entry(name, checkpoints[name]) for name in sorted(checkpoints)})
 
 
+def list_checkpoints() -> list[str]:
+    """Return the names that `load_checkpoint` takes, sorted; not all need be hosted yet.
+
+    Raises:
+        InputError: The registry cannot be read.
+    """
+    return list(read_registry().entries)
+
+
 def write_registry(path: Path, entries: Mapping[str, Entry]) -> None:
     """Write a registry, sorted by name, whole or not at all.
 

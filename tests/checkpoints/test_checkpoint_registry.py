@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 from made_registry import NAME, made_entry, made_registry
 
+import dlheir
 from dlheir.checkpoints import Entry, read_registry, write_registry
 from dlheir.errors import InputError
 
@@ -28,6 +29,12 @@ def test_what_is_written_is_read(path):
     assert entry.url == "b.x/model.safetensors"
     assert entry.sha256 == made_entry(b"b").facts["sha256"]
     assert registry.find("a.x").url is None
+
+
+def test_names_are_listed_of_the_registry_in_use(path, monkeypatch):
+    made_registry(path, made_entry(b"x", "b.x"), made_entry(b"x", "a.x", url=None))
+    monkeypatch.setenv("DLHEIR_REGISTRY", str(path))
+    assert dlheir.list_checkpoints() == ["a.x", "b.x"]
 
 
 def test_wrong_facts_are_not_written(path):
