@@ -151,14 +151,18 @@ def decisive_settings(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def git_commit() -> str | None:
-    """The code's commit, with `-dirty` where files have changed since; None outside a clone."""
+    """The code's commit, with `-dirty` where files have changed since; None outside a clone.
+
+    What lies in `checkpoints/` is no code, and publishing changes it.
+    """
     here = Path(__file__).resolve().parent
     git = ["git", "--no-optional-locks", "-C", str(here)]
     try:
         top = _output([*git, "rev-parse", "--show-toplevel"])
         if Path(top) != here.parent:  # installed into some other project's environment
             return None
-        changed = _output([*git, "status", "--porcelain", "--untracked-files=no"])
+        code = [":/", ":(top,exclude)checkpoints"]
+        changed = _output([*git, "status", "--porcelain", "--untracked-files=no", "--", *code])
         return _output([*git, "rev-parse", "HEAD"]) + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -2,11 +2,13 @@
 
 import copy
 import re
+import subprocess
 
 import pytest
 from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser
 
+from dlheir import runs
 from dlheir.data import PictureFolder
 from dlheir.runs import RunFolder, git_commit, run_id
 from dlheir.task import HashingTask
@@ -138,3 +140,21 @@ def test_commit_is_a_hash_or_nothing():
 def test_no_commit_without_git(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert git_commit() is None
+
+
+def test_a_change_of_the_code_makes_the_commit_dirty_and_one_of_checkpoints_does_not(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "dlheir").mkdir()
+    (tmp_path / "checkpoints").mkdir()
+    files = [tmp_path / "dlheir" / "runs.py", tmp_path / "checkpoints" / "registry.json"]
+    for file in files:
+        file.write_text("1")
+    git = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(runs, "__file__", str(files[0]))
+    files[1].write_text("2")
+    assert re.fullmatch(r"[0-9a-f]{40}", git_commit())
+    files[0].write_text("2")
+    assert re.fullmatch(r"[0-9a-f]{40}-dirty", git_commit())
