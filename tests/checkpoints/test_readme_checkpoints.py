@@ -1,4 +1,4 @@
-"""The README's example of use from other people's code."""
+"""The README on checkpoints: its table, and its example of use from other people's code."""
 
 import re
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from command_line import clean_environment
 
+from dlheir.checkpoints import read_registry
 from dlheir.data.gallery import CLASSES, write_pictures
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -41,3 +42,17 @@ def test_it_has_twenty_lines_and_finds_the_query_itself_without_lightning(tmp_pa
     assert distances == sorted(distances)
     assert distances[0] == 0
     assert str(query) in {path for distance, path in answers if distance == "0"}
+
+
+def test_its_table_says_what_the_registry_says():
+    rows = re.findall(r"^\| \[`(\S+)`\]\((\S+)\) \| (.*) \|$", README.read_text(), re.MULTILINE)
+    entries = read_registry(README.with_name("checkpoints") / "registry.json").entries
+    assert rows == [
+        (
+            name,
+            f"checkpoints/{name}/README.md",
+            f"{entry.bits} | {100 * entry.facts['scores']['expected_precision']['20']:.2f} | "
+            f"{100 * entry.facts['scores']['expected_map']:.2f} | {entry.size / 1e6:.1f} MB",
+        )
+        for name, entry in entries.items()
+    ]
