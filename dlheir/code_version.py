@@ -10,6 +10,7 @@ SUFFIXES = {".py", ".json"}
 NOT_OF_A_RUN = (
     "__main__.py",
     "cli.py",
+    "command_group.py",
     "experiment_files.py",
     "checkpoints",
     "checkpoint_commands",

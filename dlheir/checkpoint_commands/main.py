@@ -1,12 +1,8 @@
 """`dlheir checkpoints COMMAND`: what there is to do, and the way to each command."""
 
-import importlib
-import sys
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
-from dlheir.errors import InputError
-from dlheir.one_line_parser import OneLineParser
+from dlheir.command_group import CommandGroup
 
 STORY = """\
 usage: dlheir checkpoints COMMAND [ARGUMENTS]
@@ -41,22 +37,4 @@ def main(argv: Sequence[str]) -> None:
         InputError: an argument or the input is wrong.
         WorkError: a file cannot be had or is another, or a check failed.
     """
-    if not argv or argv[0] in {"-h", "--help"}:
-        sys.stdout.write(STORY)
-        return
-    name, *rest = argv
-    if name not in COMMANDS:
-        raise InputError(
-            f"unknown command checkpoints {name!r}; there are {', '.join(COMMANDS)}; "
-            "see dlheir checkpoints --help"
-        )
-    command = importlib.import_module(f"dlheir.checkpoint_commands.{name}")
-    parser = OneLineParser(
-        prog=f"dlheir checkpoints {name}",
-        description=command.DESCRIPTION,
-        epilog=command.EXAMPLE,
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    command.add_arguments(parser)
-    command.run(parser.parse_args(rest))
+    CommandGroup("checkpoints", "dlheir.checkpoint_commands", COMMANDS, STORY).main(argv)

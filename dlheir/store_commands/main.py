@@ -1,12 +1,8 @@
 """`dlheir store COMMAND`: the whole story, and the way to each command."""
 
-import importlib
-import sys
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
-from dlheir.errors import InputError
-from dlheir.one_line_parser import OneLineParser
+from dlheir.command_group import CommandGroup
 
 STORY = """\
 usage: dlheir store COMMAND [ARGUMENTS]
@@ -56,22 +52,4 @@ def main(argv: Sequence[str]) -> None:
     Raises:
         InputError: an argument or the input is wrong.
     """
-    if not argv or argv[0] in {"-h", "--help"}:
-        sys.stdout.write(STORY)
-        return
-    name, *rest = argv
-    if name not in COMMANDS:
-        raise InputError(
-            f"unknown command store {name!r}; there are {', '.join(COMMANDS)}; "
-            "see dlheir store --help"
-        )
-    command = importlib.import_module(f"dlheir.store_commands.{name}")
-    parser = OneLineParser(
-        prog=f"dlheir store {name}",
-        description=command.DESCRIPTION,
-        epilog=command.EXAMPLE,
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    command.add_arguments(parser)
-    command.run(parser.parse_args(rest))
+    CommandGroup("store", "dlheir.store_commands", COMMANDS, STORY).main(argv)
