@@ -128,10 +128,11 @@ def test_pictures_of_one_s_own_are_not_shown(published):
     assert "Queries of Generated" in (painted.parent / "README.md").read_text()
 
 
-def test_same_command_again_changes_nothing(published, dlheir, tmp_path):
+@pytest.mark.parametrize("name", [OWN, PAINTED])
+def test_same_command_again_changes_nothing(published, name, dlheir, tmp_path):
     copy = published.copy(tmp_path / "checkpoints")
     before = contents(copy.folder)
-    finished = dlheir("checkpoints", "publish", copy.runs[PAINTED], "--to", copy.folder)
+    finished = dlheir("checkpoints", "publish", copy.runs[name], "--to", copy.folder)
     assert finished.code == 0, finished.err
     assert "finished already" in finished.err  # its test
     assert contents(copy.folder) == before
