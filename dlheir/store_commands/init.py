@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from dlheir.checkpoints import read_registry
+from dlheir.console import console
 from dlheir.errors import InputError
 from dlheir.store.blobs import open_blobs
 from dlheir.store.keyfile import KeyFile
@@ -64,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
             "make new keys for a new one"
         )
     _create(folder, file, keys, policy, arguments.blobs)
+    _warn_of_published(policy)
     say(f"{folder}: an empty store, {policy.bits} bits, codes {policy.mode}")
 
 
@@ -81,6 +84,18 @@ def _policy(arguments: argparse.Namespace, keys: OwnerKeys) -> Policy:
             "keys for a new store"
         )
     return keys.bound
+
+
+def _warn_of_published(policy: Policy) -> None:
+    """Say so where everybody has what undoes the codes' protection."""
+    if policy.mode != "keyed":
+        return
+    for name, entry in read_registry().entries.items():
+        if entry.sha256 == policy.network.hex():
+            line = (
+                f"{name} is published: with it, a server sees in keyed codes what it sees in plain"
+            )
+            console.print(f"{line} ones; --codes client hides them", soft_wrap=True)
 
 
 def _create(

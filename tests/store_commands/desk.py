@@ -55,10 +55,10 @@ class Desk:
             assert finished.err.splitlines()[-1] == line
         return finished
 
-    def init(self, *arguments) -> None:
+    def init(self, *arguments):
         if not self.keys.exists():
             self.run("keygen", self.keys, "--raw")
-        self.run("init", self.store, "--keys", self.keys, *arguments)
+        return self.run("init", self.store, "--keys", self.keys, *arguments)
 
     def fill(self, *arguments) -> None:
         """A store with all 30 pictures."""

@@ -67,6 +67,13 @@ def test_a_name_its_file_and_its_export_are_one_network(named, published, export
     )
 
 
+@pytest.mark.parametrize(("mode", "warned"), [("client", False), ("keyed", True), ("plain", False)])
+def test_keyed_codes_of_a_published_network_are_warned_of(named, published, mode, warned):
+    warning = f"{NAME} is published"
+    said = named.init("--codes", mode, "--checkpoint", published).err
+    assert (warning in said) == warned
+
+
 def test_an_export_alone_makes_a_store(named, exported):
     named.init("--codes", "plain", "--checkpoint", exported)
     named.run("add", named.store, named.pictures, "--keys", named.keys)
