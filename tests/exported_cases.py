@@ -27,10 +27,9 @@ def settled(name="dlheir_nano", bits=24, image_size=64, **settings):
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0  # statistics of these pictures, as after a training
-        if hasattr(module, "bn3"):
-            # A trained block adds little to what comes in. Of random weights, 101 layers of them
-            # multiply what is rounded by a thousand.
-            nn.init.constant_(module.bn3.weight, 0.3)
+            # A trained block adds little to what comes in. Of random weights, a hundred layers of
+            # them multiply what is rounded by a thousand.
+            nn.init.constant_(module.weight, 0.3)
     with torch.no_grad():
         network(images)
         if settings.get("head") == "class_code":
