@@ -55,11 +55,6 @@ class Flips(NamedTuple):
     mixed_expected_precision: dict[str, float]
     mixed_expected_map: float
 
-    @property
-    def share(self) -> float:
-        """Share of the bits that differ."""
-        return self.flipped / self.bits
-
 
 def hash_split(hasher: Hasher, data: PictureFolder) -> SplitCodes:
     """Hash the database and the queries of a data module.
