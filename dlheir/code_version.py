@@ -12,6 +12,7 @@ NOT_OF_A_RUN = (
     "cli.py",
     "command_group.py",
     "experiment_files.py",
+    "output.py",
     "checkpoints",
     "checkpoint_commands",
     "benchmarks",

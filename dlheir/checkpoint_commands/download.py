@@ -4,7 +4,7 @@ import argparse
 
 from dlheir.checkpoint_commands.arguments import add_source, source_of
 from dlheir.errors import InputError
-from dlheir.store_commands.output import say
+from dlheir.output import say
 
 DESCRIPTION = """\
 Bring the files of checkpoints to this machine, hold them to the registry's SHA-256, and print the

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dlheir.checkpoint_commands.arguments import add_source, source_of
 from dlheir.console import console
 from dlheir.errors import InputError
-from dlheir.store_commands.output import say
+from dlheir.output import say
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from dlheir.checkpoint_commands.arguments import add_registry
 from dlheir.checkpoints import Entry, read_registry
+from dlheir.output import plain, say, show
 from dlheir.publishing.overview import NOT_HOSTED, Board, Score, boards_of
-from dlheir.store_commands.output import plain, say, show
 
 DESCRIPTION = """\
 Show the checkpoints of the registry, a table for each data set and protocol: scores of different

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from dlheir.store_commands.output import say
+from dlheir.output import say
 
 DESCRIPTION = """\
 Publish the tested state of the run in RUN: its weights in half precision as NAME/model.safetensors,

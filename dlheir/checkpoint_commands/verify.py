@@ -5,7 +5,7 @@ import argparse
 from dlheir.checkpoint_commands.arguments import add_source, source_of
 from dlheir.checkpoints import Entry, Source
 from dlheir.errors import InputError, WorkError
-from dlheir.store_commands.output import say
+from dlheir.output import say
 
 DESCRIPTION = """\
 Bring each checkpoint's file if it has to be, hold it to its SHA-256, load it, and compare its codes

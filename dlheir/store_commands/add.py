@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dlheir.console import console, counter
 from dlheir.errors import InputError
+from dlheir.output import plain, say
 from dlheir.store.owner import Picture
 from dlheir.store_commands.arguments import (
     add_checkpoint,
@@ -13,7 +14,6 @@ from dlheir.store_commands.arguments import (
     add_store,
     checkpoint_of,
 )
-from dlheir.store_commands.output import plain, say
 from dlheir.store_commands.roles import OwnerAtWork, owning
 
 DESCRIPTION = """\

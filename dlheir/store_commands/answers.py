@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from dlheir.errors import InputError
-from dlheir.store_commands.output import printable
+from dlheir.output import printable
 
 _HOME = Path("answers")  # of folders that were given no place
 _MAX_STEM_BYTES, _MAX_SUFFIX_BYTES = 100, 16

@@ -3,11 +3,11 @@
 import argparse
 
 from dlheir.errors import InputError
+from dlheir.output import say
 from dlheir.store.grants import make_grant
 from dlheir.store.keys import OwnerKeys
 from dlheir.store.public_keys import parse_public_key
 from dlheir.store_commands.arguments import add_keys, add_store
-from dlheir.store_commands.output import say
 from dlheir.store_commands.roles import owning
 
 DESCRIPTION = """\

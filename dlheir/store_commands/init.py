@@ -6,6 +6,7 @@ from pathlib import Path
 from dlheir.checkpoints import read_registry
 from dlheir.console import console
 from dlheir.errors import InputError
+from dlheir.output import say
 from dlheir.store.blobs import open_blobs
 from dlheir.store.keyfile import KeyFile
 from dlheir.store.keys import OwnerKeys, new_policy
@@ -13,7 +14,6 @@ from dlheir.store.owner import DataOwner
 from dlheir.store.policy import MODES, Policy
 from dlheir.store.server import CloudServer
 from dlheir.store_commands.arguments import add_checkpoint, add_keys, add_store, checkpoint_of
-from dlheir.store_commands.output import say
 from dlheir.store_commands.roles import FILE, open_server, owners_keys
 
 DESCRIPTION = """\

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from dlheir.console import console
 from dlheir.errors import InputError
+from dlheir.output import plain
 from dlheir.store.keyfile import KeyFile, Keys
 from dlheir.store.keys import OwnerKeys, UserKeys
 from dlheir.store.public_keys import parse_public_key, public_key_text
 from dlheir.store_commands.keyfiles import new_passphrase
-from dlheir.store_commands.output import plain
 from dlheir.store_commands.roles import FILE
 
 DESCRIPTION = """\

@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from dlheir.errors import InputError
+from dlheir.output import end_of, printable
 from dlheir.report.picture import (
     GAP,
     INK,
@@ -19,7 +20,6 @@ from dlheir.report.picture import (
 )
 from dlheir.store.owner import Picture
 from dlheir.store_commands.answers import Answer
-from dlheir.store_commands.output import end_of, printable
 
 _LINE = 10  # answers beside each other
 _QUERY = 2 * TILE + GAP

@@ -4,10 +4,10 @@ import argparse
 
 from dlheir.console import counter
 from dlheir.errors import InputError
+from dlheir.output import say
 from dlheir.store.owner import Picture
 from dlheir.store.record import PICTURE_ID_BYTES
 from dlheir.store_commands.arguments import add_keys, add_store
-from dlheir.store_commands.output import say
 from dlheir.store_commands.roles import owning
 
 DESCRIPTION = """\

@@ -3,8 +3,8 @@
 import argparse
 
 from dlheir.errors import InputError
+from dlheir.output import say
 from dlheir.store_commands.arguments import add_keys, add_store
-from dlheir.store_commands.output import say
 from dlheir.store_commands.roles import OwnerAtWork, owning
 from dlheir.store_commands.rotate import reseal
 

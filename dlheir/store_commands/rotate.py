@@ -3,9 +3,9 @@
 import argparse
 
 from dlheir.console import console, counter
+from dlheir.output import say
 from dlheir.store.owner import DataOwner
 from dlheir.store_commands.arguments import add_keys, add_store
-from dlheir.store_commands.output import say
 from dlheir.store_commands.roles import owning
 
 DESCRIPTION = """\

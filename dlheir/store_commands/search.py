@@ -8,6 +8,7 @@ from rich.table import Table
 
 from dlheir.console import progress
 from dlheir.errors import InputError
+from dlheir.output import end_of, plain, say, show
 from dlheir.store.errors import EnvelopeError, StoreError
 from dlheir.store.owner import Picture
 from dlheir.store.server import CloudServer
@@ -27,7 +28,6 @@ from dlheir.store_commands.arguments import (
     add_store,
     checkpoint_of,
 )
-from dlheir.store_commands.output import end_of, plain, say, show
 from dlheir.store_commands.roles import UserAtWork, asking
 
 DESCRIPTION = """\

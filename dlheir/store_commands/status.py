@@ -5,13 +5,13 @@ from pathlib import Path
 
 from rich.table import Table
 
+from dlheir.output import plain, show
 from dlheir.retrieval import choose_engine
 from dlheir.store.keys import OwnerKeys
 from dlheir.store.policy import NO_NETWORK, Policy
 from dlheir.store.public_keys import public_key_text
 from dlheir.store.server import CloudServer
 from dlheir.store_commands.arguments import add_store
-from dlheir.store_commands.output import plain, show
 from dlheir.store_commands.roles import open_server, owners_keys
 
 DESCRIPTION = """\

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dlheir.console import counter
+from dlheir.output import say
 from dlheir.store.content import decode_content
 from dlheir.store.envelope import envelope_tag, open_envelope
 from dlheir.store.errors import EnvelopeError, LyingServerError, StoreError
@@ -14,7 +15,6 @@ from dlheir.store.protection import CodeProtection
 from dlheir.store.server import CloudServer
 from dlheir.store_commands.arguments import add_store
 from dlheir.store_commands.keyfiles import open_keys
-from dlheir.store_commands.output import say
 from dlheir.store_commands.roles import access_of, open_server
 
 DESCRIPTION = """\
