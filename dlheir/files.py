@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     Yields:
         A path in the same folder. A killed process leaves at most this temporary file.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Of this thread alone: threads of one process may write the same file at the same time.
+    part = path.with_name(f".{path.name}.{threading.get_native_id()}.part")
     try:
         yield part
         # Some file systems store the new name before the content: after a power cut the file would

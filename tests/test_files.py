@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,20 @@ def test_failure_keeps_what_was_there(tmp_path):
     with pytest.raises(RuntimeError):
         fail()
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_threads_may_write_the_same_file(tmp_path):
+    path = tmp_path / "results.json"
+
+    def write(text, meanwhile=lambda: None):
+        with written_whole(path) as part:
+            part.write_text(text)
+            meanwhile()
+
+    with ThreadPoolExecutor() as pool:
+        write("first", lambda: pool.submit(write, "second").result())
+    assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
 
 
