@@ -4,16 +4,16 @@ There is one resize, Pillow's bilinear with antialiasing, for files, Pillow imag
 alike: its integer arithmetic gives the same pixels on every processor.
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
+from dlheir.decoding import decoded
 from dlheir.errors import InputError
 from dlheir.models.checks import check_choice, check_integer
 
@@ -70,7 +70,8 @@ class PictureTransform:
         Raises:
             InputError: the picture cannot be read; the message names the file.
         """
-        square = self._resized(_decoded(picture))
+        whole = _from_tensor(picture) if isinstance(picture, Tensor) else decoded(picture)
+        square = self._resized(whole)
         return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
     def normalize(self, levels: Tensor) -> Tensor:
@@ -105,38 +106,6 @@ class PictureTransform:
         return square
 
 
-def _decoded(picture: Picture) -> Image.Image:
-    """Return a picture of any kind as an upright RGB image.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    if isinstance(picture, Tensor):
-        return _from_tensor(picture)
-    try:
-        if isinstance(picture, Image.Image):
-            return _upright_rgb(picture)
-        with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
-            return _upright_rgb(opened)
-    except Exception as error:  # decoders raise whatever their parsers stumble on
-        raise InputError(f"cannot read {_described(picture)}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "not a picture in a format that Pillow knows"
-    message = (isinstance(error, OSError) and error.strerror) or f"{error}"
-    return " ".join(message.split())
-
-
-def _described(picture: str | Path | bytes | Image.Image) -> str:
-    if isinstance(picture, bytes):
-        return f"a picture of {len(picture)} bytes"
-    if isinstance(picture, Image.Image):
-        return f"a Pillow image of mode {picture.mode}"
-    return f"the picture {picture}"
-
-
 def _from_tensor(levels: Tensor) -> Image.Image:
     if levels.dtype != torch.uint8 or levels.ndim != 3 or len(levels) != 3 or not levels.numel():
         raise InputError(
@@ -144,17 +113,3 @@ def _from_tensor(levels: Tensor) -> Image.Image:
             f"not {levels.dtype} of shape {tuple(levels.shape)}"
         )
     return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy())
-
-
-def _upright_rgb(picture: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation and convert to 8-bit RGB, transparency over white."""
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode == "I" or upright.mode.startswith("I;16"):
-        # Pillow would clip 16 bits at 255 instead of scaling them.
-        levels = np.asarray(upright, dtype=np.int64).clip(0, 65535)
-        upright = Image.fromarray((levels >> 8).astype(np.uint8))
-    if upright.has_transparency_data:
-        layer = upright.convert("RGBA")
-        upright = Image.new("RGBA", layer.size, "white")
-        upright.alpha_composite(layer)
-    return upright.convert("RGB")
