@@ -1,9 +1,11 @@
 """What all search engines have in common: the contract, the checks, the threads."""
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, Self
+from functools import cache
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -14,6 +16,8 @@ from dlheir.retrieval.codes import check_codes, pack
 
 _SMALLEST_CHUNK = 32  # queries that faiss compares with the database in one pass
 
+T = TypeVar("T")
+R = TypeVar("R")
 Answers = tuple[NDArray[np.int64], NDArray[np.int32]]  # rows and distances, one line a query
 
 
@@ -38,7 +42,7 @@ class Index(ABC):
         Args:
             query_codes: (Q, bits) in {0, 1}.
             k: answers a query, at least 1; more than the database holds asks for all of it.
-            threads: queries are divided among so many; default: the cores this process may use.
+            threads: the work is divided among so many; default: the cores this process may use.
 
         Returns:
             rows (Q, min(k, N)) and distances (Q, min(k, N)) in bits, nearest first, equal
@@ -60,18 +64,35 @@ class Index(ABC):
             rows[chunk], distances[chunk] = self._search(queries[chunk], width)
 
         workers = threads or usable_cores()
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(search_chunk, _chunks(len(queries), workers)))
+        chunks = _chunks(len(queries), workers)
+        if len(chunks) == 1:
+            return self._search_few(queries, width, workers)
+        in_threads(search_chunk, chunks, workers)
         return rows, distances
 
     @abstractmethod
     def _search(self, queries: NDArray[np.uint8], width: int) -> Answers:
-        """Search as `search` does, within one thread of its pool.
+        """Search as `search` does, within one thread.
 
         Args:
             queries: (Q, packed_bytes(bits)) packed codes, Q >= 1.
             width: answers a query, 1 to N.
         """
+
+    def _search_few(
+        self,
+        queries: NDArray[np.uint8],
+        width: int,
+        workers: int,  # noqa: ARG002 - for engines that divide their codes
+    ) -> Answers:
+        """Search for too few queries to divide them; here, in the caller's thread.
+
+        Args:
+            queries: as in `_search`.
+            width: as in `_search`.
+            workers: threads that an engine may divide its codes among.
+        """
+        return self._search(queries, width)
 
 
 class EmbeddedIndex(Index):
@@ -113,6 +134,20 @@ def stored_array(
     if array.dtype != dtype or array.ndim != len(shape) or array.shape != tuple(lengths):
         raise InputError(f"stored index: no {name!r} as this engine needs it; build it again")
     return array
+
+
+def in_threads(function: Callable[[T], R], items: Sequence[T], workers: int) -> list[R]:
+    """Call a function with each item, by so many threads at a time, which stay for the next call.
+
+    Starting threads for each search would take longer than a search of 100,000 codes.
+    """
+    return list(_pool(workers, os.getpid()).map(function, items))
+
+
+@cache
+def _pool(workers: int, process: int) -> ThreadPoolExecutor:
+    """Start threads once a process: a forked one has none of its parent's."""
+    return ThreadPoolExecutor(workers, thread_name_prefix=f"dlheir-search-{process}")
 
 
 def _chunks(queries: int, workers: int) -> list[slice]:

@@ -103,11 +103,11 @@ class IVFIndex(EmbeddedIndex):
         return float(np.mean(distances <= exact[:, -1:]))
 
     def _search(self, queries: NDArray[np.uint8], width: int) -> Answers:
-        one_openmp_thread()
-        distances, rows = self._index.search(queries, width)
-        short = rows[:, -1] < 0  # faiss fills up with -1
-        if short.any():
-            distances[short], rows[short] = self._exhaustive.search(queries[short], width)
+        with one_openmp_thread():
+            distances, rows = self._index.search(queries, width)
+            short = rows[:, -1] < 0  # faiss fills up with -1
+            if short.any():
+                distances[short], rows[short] = self._exhaustive.search(queries[short], width)
         order = np.lexsort((rows, distances), axis=1)  # faiss leaves ties as it met them
         return np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1)
 

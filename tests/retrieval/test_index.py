@@ -1,5 +1,6 @@
 """The engines within the process: contract, files, threads; `search` of users."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -129,25 +130,27 @@ def test_buckets_of_another_number_of_bits_are_refused():
 
 ONE_OPENMP_THREAD = """
 import threading, faiss, numpy as np
-from dlheir.retrieval import FlatIndex, IVFIndex
+from dlheir.retrieval import FlatIndex, IVFIndex, flat
 
-for engine in (FlatIndex, IVFIndex):
-    index, seen = engine(np.zeros((10, 12), np.uint8)), []
-    inner = index._index
+seen = []
 
-    class Spy:
-        ntotal = 10
+def spied(function):
+    def call(*arguments):
+        seen.append((threading.current_thread().name, faiss.omp_get_max_threads()))
+        return function(*arguments)
+    return call
 
-        def search(self, queries, k):
-            seen.append((threading.current_thread().name, faiss.omp_get_max_threads()))
-            return inner.search(queries, k)
-
-    index._index = Spy()
-    faiss.omp_set_num_threads(3)
-    index.search(np.zeros((100, 12), np.uint8), 5, threads=2)
-    assert [number for _, number in seen] == [1, 1], seen
-    assert "MainThread" not in dict(seen), seen
-    assert faiss.omp_get_max_threads() == 3
+flat.faiss.knn_hamming = spied(faiss.knn_hamming)
+ivf = IVFIndex(np.zeros((10, 12), np.uint8))
+ivf._index.search = spied(ivf._index.search)
+faiss.omp_set_num_threads(3)
+for index in (FlatIndex(np.zeros((10, 12), np.uint8)), ivf):
+    for queries, calls in ((100, 2), (1, 1)):  # divided among threads, and here
+        seen.clear()
+        index.search(np.zeros((queries, 12), np.uint8), 5, threads=2)
+        assert [number for _, number in seen] == [1] * calls, seen
+        assert ("MainThread" in dict(seen)) == (queries == 1), seen
+        assert faiss.omp_get_max_threads() == 3
 """
 
 
@@ -155,3 +158,22 @@ def test_each_faiss_call_has_one_openmp_thread_and_the_users_own_number_stays():
     # A process of its own, because OpenMP reads the number for new threads once, at its start.
     environment = {**os.environ, "OMP_NUM_THREADS": "4"}
     subprocess.run([sys.executable, "-c", ONE_OPENMP_THREAD], env=environment, check=True)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("queries", [1, 5])
+def test_codes_divided_among_threads_are_searched_as_one(monkeypatch, threads, queries):
+    # 100 codes of 3 bits: ties within shares and over their borders.
+    monkeypatch.setattr("dlheir.retrieval.flat._SMALLEST_SHARE", 10)
+    database, asked = random_codes(8, 100, 3), random_codes(9, queries, 3)
+    for k in (1, 9, 10, 37, 100):
+        found = FlatIndex(database).search(asked, k, threads)
+        assert_answers(found, oracle(asked, database, k))
+
+
+def test_a_forked_process_searches_with_threads_of_its_own():
+    index, asked = FlatIndex(random_codes(8, 100, 12)), random_codes(9, 70, 12)
+    expected = index.search(asked, 5, threads=2)  # starts the threads that a fork does not get
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply_async(index.search, (asked, 5, 2)).get(timeout=60)
+    assert_answers(found, expected)
