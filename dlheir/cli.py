@@ -31,11 +31,13 @@ commands:
   report       tables, plots and a page from finished runs, beside the paper's figures:
                  dlheir report runs/table1
                  dlheir report runs/corel5k_leaderboard --leaderboard leaderboard.md
+  compare      the paper's Table 3 and Figures 4 to 6: how long its systems and ours take:
+                 dlheir compare experiments/paper/table3.yaml --data Corel5K --root PICTURES
   complexity   parameters, multiply-accumulates and memory of networks; the paper's Table 2:
                  dlheir complexity
                  dlheir complexity --all
   benchmark    speed as ratios, on this machine:
-                 dlheir benchmark sweep
+                 dlheir benchmark search startup
   checkpoints  trained networks by name, with cards of how they were made and what they score:
                  dlheir checkpoints list
                  dlheir checkpoints --help                    publish, verify and export them
@@ -54,6 +56,7 @@ COMMANDS = {
     "test": "dlheir.training",
     "sweep": "dlheir.sweep.main",
     "report": "dlheir.report.main",
+    "compare": "dlheir.comparison.main",
     "complexity": "dlheir.complexity",
     "benchmark": "dlheir.benchmarks.main",
     "checkpoints": "dlheir.checkpoint_commands.main",
@@ -65,6 +68,7 @@ GROUPS = {"checkpoints", "store"}
 GOES_ON = {
     "fit": "the same command with --ckpt_path last goes on",
     "sweep": "the same command goes on",
+    "compare": "the same command goes on",
     "checkpoints download": "the same command goes on",
     "checkpoints publish": "the same command goes on",
     "store init": "the same command goes on",

@@ -11,6 +11,7 @@ NOT_OF_A_RUN = (
     "__main__.py",
     "cli.py",
     "command_group.py",
+    "comparison",
     "experiment_files.py",
     "output.py",
     "checkpoints",

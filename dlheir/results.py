@@ -60,7 +60,7 @@ def versions() -> dict[str, str]:
 def precision_table(results: dict[str, Any]) -> Table:
     """The terminal's table of one run: precision@k and mAP as served, expected, and their ceiling.
 
-    The mAP as served is the field's, mAP@all.
+    Below them stand the baselines, as served. The mAP as served is the field's, mAP@all.
     """
     table = Table(
         title=f"{results['run_id']} on {results['data']['name']}", caption=_about(results)
@@ -76,6 +76,10 @@ def precision_table(results: dict[str, Any]) -> Table:
     ):
         cells = [f"{100 * value:.2f}" for value in row.values()]
         table.add_row(name, *cells, f"{100 * mean:.2f}")
+    table.add_section()
+    for baseline in results.get("baselines", {}).values():
+        cells = [f"{100 * value:.2f}" for value in baseline["precision"].values()]
+        table.add_row(baseline["title"], *cells)
     return table
 
 

@@ -8,6 +8,9 @@ import yaml
 from wandb.apis.public.sweeps import _validate_config_and_fill_distribution
 from wandb.sdk.launch.sweeps.utils import load_sweep_config
 
+from dlheir.baselines import list_systems
+from dlheir.callbacks.baselines import check_baselines
+from dlheir.comparison.settings import NETWORK, read_settings
 from dlheir.models import list_models
 from dlheir.objectives import list_objectives
 from dlheir.sweep.command import command_of, fit_arguments
@@ -16,12 +19,19 @@ from dlheir.task import HashingTask
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "experiments"
-PLACES = {"COREL5K": "COREL5K", "COREL10K": "COREL10K", "WEIGHTS": "DEFAULT"}
+PLACES = {
+    "COREL": "COREL",
+    "COREL5K": "COREL5K",
+    "COREL10K": "COREL10K",
+    "SET": "Corel1K",
+    "WEIGHTS": "DEFAULT",
+}
 
 FILES = sorted(EXPERIMENTS.rglob("*.yaml"))
 SWEEPS = [path for path in FILES if "parameters" in yaml.safe_load(path.read_text())]
 OBJECTIVES = sorted((EXPERIMENTS / "objectives").glob("*.yaml"))  # laid over a configuration
-CONFIGURATIONS = [path for path in FILES if path not in SWEEPS + OBJECTIVES]
+COMPARISONS = [path for path in FILES if "measure" in yaml.safe_load(path.read_text())]
+CONFIGURATIONS = [path for path in FILES if path not in SWEEPS + OBJECTIVES + COMPARISONS]
 
 
 def name_of(path):
@@ -64,6 +74,11 @@ def arguments_of(sweep, combination):
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=name_of)
 def test_every_configuration_is_accepted(main, path):
     assert resolved(main, "fit", "--config", path)["experiment"] != "default"
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=name_of)
+def test_every_comparison_is_accepted(path):
+    assert {system.name for system in read_settings(path).systems} <= {NETWORK, *list_systems()}
 
 
 @pytest.mark.parametrize("path", OBJECTIVES, ids=name_of)
@@ -168,6 +183,26 @@ def test_table_2_adds_only_the_original_network_to_table_1(main, sweep_of):
     assert [c["model.name"] for c in table_2.combinations] == 4 * ["densenet201", "dlheir"]
     of_table_2 = resolved(main, *arguments_of(table_2, table_2.combinations[1]))
     assert resolved(main, *arguments_of(table_1, table_1.combinations[0])) == of_table_2
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "size", "epochs"),
+    [("figure3", "mobilenet_v2", 224, 5), ("figure3_paper", "dlheir", 384, 200)],
+)
+def test_figure_3_has_every_code_length_and_every_baseline(
+    main, sweep_of, name, network, size, epochs
+):
+    sweep = sweep_of(f"paper/{name}.yaml")
+    assert {c["model.bits"] for c in sweep.combinations} == {12, 24, 32, 48}
+    config = resolved(main, *arguments_of(sweep, sweep.combinations[0]))
+    assert sorted(config["retrieval"]["baselines"]) == list_systems()
+    assert config["data"]["class_path"] == "dlheir.data.Corel1K"
+    assert config["model"]["name"] == network
+    assert config["data"]["init_args"]["image_size"] == size
+    assert config["trainer"]["max_epochs"] == epochs
+    given = config["retrieval"]["baselines"]
+    assert given.pop("imagenet_itq").keys() <= {"backbone_weights"}  # would be downloaded
+    check_baselines(given)
 
 
 def test_where_the_replacement_starts(sweep_of):

@@ -24,11 +24,15 @@ EPOCHS = 4
 ONE_CORE = Resources(cpus=1)
 
 
-def measure() -> list[Figure]:
-    """Run the quickstart, cut short, once alone and then once on every core at once."""
+def measure(quick: bool) -> list[Figure]:
+    """Run the quickstart, cut short, once alone and then once on every core at once.
+
+    Args:
+        quick: With one epoch instead of four.
+    """
     cores = usable_cores()
     with TemporaryDirectory() as folder:
-        alone, *others = _cells(Path(folder), 1 + cores)
+        alone, *others = _cells(Path(folder), 1 + cores, epochs=1 if quick else EPOCHS)
         console.print("Running one cell")
         one = _Stopwatch([alone])
         console.print(f"Running {cores} cells at once")
@@ -84,7 +88,7 @@ class _Stopwatch:
             self._overheads.append(now - self._started[cell.id] - ended.seconds)
 
 
-def _cells(folder: Path, count: int) -> list[Cell]:
+def _cells(folder: Path, count: int, epochs: int) -> list[Cell]:
     """The quickstart with so many seeds."""
     command = [
         "dlheir",
@@ -92,7 +96,7 @@ def _cells(folder: Path, count: int) -> list[Cell]:
         f"--config={find_experiment('experiments/quickstart.yaml')}",
         f"--runs={folder / 'runs'}",
         f"--data.root={folder / 'pictures'}",
-        f"--trainer.max_epochs={EPOCHS}",
+        f"--trainer.max_epochs={epochs}",
         "--trainer.accelerator=cpu",
         "--retrieval.keep_store=false",
         "--wandb.mode=disabled",

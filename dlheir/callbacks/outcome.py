@@ -41,6 +41,7 @@ class Outcome:
         hashing_seconds: Durations of hashgen and TrapGen.
         store_kept: Whether the server's file stays in the folder.
         leakage: Whether the results tell what leaks.
+        baselines: What the results tell of other systems; may be empty.
     """
 
     run: RunFolder
@@ -52,6 +53,7 @@ class Outcome:
     hashing_seconds: dict[str, float]
     store_kept: bool
     leakage: bool
+    baselines: dict[str, Any]
 
     def write_codes(self) -> None:
         """Write `codes.npz`, the database in the order in which the store ranks ties.
@@ -144,6 +146,8 @@ class Outcome:
         }
         if self.leakage:
             results["leakage"] = self._leakage()
+        if self.baselines:
+            results["baselines"] = self.baselines
         write_results(self.run.results, results)
 
     @cached_property

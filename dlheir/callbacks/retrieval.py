@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from dlheir.callbacks.baselines import Baseline, check_baselines
 from dlheir.callbacks.outcome import Outcome
 from dlheir.collector import HashedSet
 from dlheir.data.dataset import Batch
@@ -39,6 +40,8 @@ class RetrievalCallback(Callback):
             takes about half a minute for thousands of pictures.
         queries_shown: Queries in `retrieval.png`, from as many classes.
         answers_shown: Answers to each of them.
+        baselines: Other systems to search the same pictures with, and their options, such as
+            `{xia_csd: {}, qin: {}}`; see `dlheir.baselines`.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class RetrievalCallback(Callback):
         leakage: bool = False,
         queries_shown: int = 6,
         answers_shown: int = 8,
+        baselines: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         if not ks or min(ks) < 1:
             raise InputError(f"retrieval.ks is {list(ks)}; give numbers of answers from 1 up")
@@ -62,6 +66,8 @@ class RetrievalCallback(Callback):
         self.leakage = leakage
         self.queries_shown = queries_shown
         self.answers_shown = answers_shown
+        self.baselines = baselines or {}
+        check_baselines(self.baselines)
         self._hashing_seconds: dict[str, float] = {}
         self._batch_ended = 0.0
 
@@ -108,6 +114,9 @@ class RetrievalCallback(Callback):
         run = RunFolder(Path(trainer.default_root_dir))
         data: PictureFolder = trainer.datamodule  # type: ignore[attr-defined]
         shown = _of_different_classes(queries.labels, self.queries_shown)
+        baselines = [
+            Baseline(name, options, data, max(self.ks)) for name, options in self.baselines.items()
+        ]
         remove_store(run.store)  # of an interrupted test
         try:
             simulation = simulate(
@@ -120,6 +129,7 @@ class RetrievalCallback(Callback):
                 seed=data.seed,
                 shown=shown,
                 answers_shown=self.answers_shown,
+                others={baseline.name: baseline.search for baseline in baselines},
             )
         except BaseException:
             remove_store(run.store)  # half an upload, on a disk that may be full
@@ -136,6 +146,12 @@ class RetrievalCallback(Callback):
             self._hashing_seconds,
             self.keep_store,
             self.leakage,
+            {
+                baseline.name: baseline.as_dict(
+                    simulation.others[baseline.name], database.labels, queries.labels, self.ks
+                )
+                for baseline in baselines
+            },
         )
         outcome.write_codes()
         outcome.draw(shown, self.answers_shown)

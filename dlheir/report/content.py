@@ -2,12 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dlheir.comparison.record import Comparison
 from dlheir.report.ablations import Ablation, ablations_of
+from dlheir.report.claims import claims_table
 from dlheir.report.cost import backbone_table, cost, cost_table, table2
 from dlheir.report.datasets import DataSet
 from dlheir.report.drawing import Plot, styles
+from dlheir.report.efficiency import parts_of
+from dlheir.report.efficiency_claims import efficiency_claims
+from dlheir.report.equations import equations_claims, equations_tables
 from dlheir.report.groups import Group, Row, groups_of, place, rows_of
 from dlheir.report.pictures import Picture, has_picture, pictures_of
 from dlheir.report.plots import (
@@ -18,8 +23,10 @@ from dlheir.report.plots import (
     precision_over_recall,
 )
 from dlheir.report.precision import in_paper, precision_table
+from dlheir.report.precision_claims import precision_claims
 from dlheir.report.reading import Cell, Collected
 from dlheir.report.settings import BITS, IMAGE_SIZE, MODEL, differing
+from dlheir.report.systems import figures3_of, systems_plot, systems_table
 from dlheir.report.table import Line, Table
 from dlheir.sweep.ledger import State
 
@@ -53,7 +60,7 @@ class Content:
 
     Attributes:
         title: Names of the folders that it is of.
-        counts: How many cells are in which state, in a line.
+        counts: How many cells are in which state, and how many comparisons, in a line.
         notes: What a reader should know about the folders.
         sections: Tables and plots.
         pictures: Some retrieval pictures.
@@ -78,7 +85,7 @@ def content_of(title: str, collected: Collected) -> Content:
 
     Args:
         title: What its cells have in common.
-        collected: The cells.
+        collected: The cells, and the comparisons of systems.
     """
     rows = rows_of(collected.cells)
     groups, ablations = groups_of(rows), ablations_of(rows)
@@ -88,12 +95,15 @@ def content_of(title: str, collected: Collected) -> Content:
     bits = styles(sorted({row.bits for row in rows if row.done}))
     sections = [
         Section("What is missing", _missing(collected.cells)),
+        Section("Figure 3: precision by system", _systems(rows)),
         Section("Table 1: precision by image size and bits", _tables1(tables1, bits)),
         Section("Ablations", _ablations(ablations, bits)),
         Section("Backbones", _backbones(ablations)),
         Section("Other settings", _others([row for row in rows if row not in told])),
         Section("Table 2: parameters and operations", _table2(rows)),
         Section("Precision over operations", _costs(rows)),
+        Section("Table 3 and Figures 4 to 6: speed", _speeds(collected.comparisons)),
+        Section("The paper's claims", _claims(rows, collected.comparisons)),
     ]
     pictures = pictures_of(tables1 or groups)
     return Content(
@@ -121,6 +131,15 @@ def _missing(cells: Sequence[Cell]) -> tuple[Part, ...]:
     lines = [Line((cell.run_id,), (), cell.why) for cell in cells if cell.state is not State.DONE]
     table = Table("missing", "What is missing", ("cell",), ("why",), tuple(lines))
     return (Part(table),) if lines else ()
+
+
+def _systems(rows: Sequence[Row]) -> tuple[Part, ...]:
+    figures = figures3_of(rows)
+    names = _numbered("figure3", len(figures))
+    return tuple(
+        Part(systems_table(name, figure), (systems_plot(name, figure),))
+        for name, figure in zip(names, figures, strict=True)
+    )
 
 
 def _tables1(groups: Sequence[Group], bits: Styles) -> tuple[Part, ...]:
@@ -172,7 +191,30 @@ def _others(rows: Sequence[Row]) -> tuple[Part, ...]:
 
 
 def _table2(rows: Sequence[Row]) -> tuple[Part, ...]:
-    return (Part(table2(rows)),) if any(row.done for row in rows) else ()
+    tables = [table2(rows), *equations_tables(rows)] if any(row.done for row in rows) else []
+    return tuple(map(Part, tables))
+
+
+def _speeds(comparisons: Sequence[Comparison]) -> tuple[Part, ...]:
+    """What each comparison has, under names of its own."""
+    return tuple(
+        Part(
+            replace(table, name=f"{table.name}{suffix}"),
+            (replace(plot, name=f"{plot.name}{suffix}"),),
+        )
+        for suffix, comparison in zip(_numbered("", len(comparisons)), comparisons, strict=True)
+        for table, plot in parts_of(comparison)
+    )
+
+
+def _claims(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> tuple[Part, ...]:
+    """All claims, where there is anything that one of them can be held to."""
+    claims = [
+        *equations_claims(rows),
+        *precision_claims(rows),
+        *efficiency_claims(comparisons),
+    ]
+    return (Part(claims_table(claims)),) if any(claim.evidence for claim in claims) else ()
 
 
 def _costs(rows: Sequence[Row]) -> tuple[Part, ...]:

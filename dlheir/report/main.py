@@ -19,8 +19,9 @@ from dlheir.report.reading import collect, is_run
 _DESCRIPTION = """\
 Compare finished runs, beside the paper's figures: a page (index.html, one file with everything in
 it), the same as Markdown (report.md), its tables as CSV (tables/) and its plots as PNG (plots/).
-Runs without results are shown as such. Everything comes from the folders, which may have been made
-on several machines.
+Runs without results are shown as such, comparisons of speed (dlheir compare) as the paper's Table 3
+and Figures 4 to 6, and each claim of the paper is held to what the folders have. Everything comes
+from the folders, which may have been made on several machines.
 
 The page holds retrieval pictures of some runs, and so a few of your own pictures where runs were
 made on them: whoever gets the page sees them.
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def write_report(folders: Sequence[Path], out: Path) -> Report:
-    """Write a report about all runs below some folders.
+    """Write a report about all runs and comparisons below some folders.
 
     Args:
         folders: Folders of experiments, experiments or single runs.
@@ -125,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         metavar="RUNS",
-        help="a folder of experiments, an experiment, or a single run",
+        help="a folder of experiments, an experiment, a single run or a comparison",
     )
     parser.add_argument(
         "--out",

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from dlheir.comparison.record import Comparison, is_comparison, read_comparison
 from dlheir.errors import InputError
 from dlheir.locks import held_by
 from dlheir.report.settings import BITS, IMAGE_SIZE, MODEL, SEED, Settings, changed, settings_of
@@ -53,33 +54,47 @@ class Cell:
 
 @dataclass(frozen=True)
 class Collected:
-    """All cells of some folders, sorted by name, and what a reader should know about them."""
+    """What some folders hold.
+
+    Attributes:
+        cells: All runs and cells without one, sorted by name.
+        notes: What a reader should know about them.
+        comparisons: Speeds of systems, in the order of folders.
+    """
 
     cells: tuple[Cell, ...]
     notes: tuple[str, ...]
+    comparisons: tuple[Comparison, ...] = ()
 
     @property
     def counts(self) -> str:
-        """How many cells are in which state, in a line."""
+        """How many cells are in which state, and how many comparisons there are, in a line."""
         states = ("missing" if c.state is State.NEW else str(c.state) for c in self.cells)
         parts = [f"{count} {state}" for state, count in Counter(states).most_common()]
-        return f"{len(self.cells)} cells: {', '.join(parts)}"
+        compared = [f"{len(self.comparisons)} comparisons"] if self.comparisons else []
+        cells = [f"{len(self.cells)} cells: {', '.join(parts)}"] if self.cells else []
+        return "; ".join(cells + compared)
 
 
 def collect(folders: Sequence[Path]) -> Collected:
     """Read everything below some folders: folders of experiments, experiments or single runs.
 
+    Comparisons of systems (`dlheir compare`) lie where runs do.
+
     Raises:
-        InputError: A folder is missing or holds no runs, or a plan or list of attempts is damaged.
+        InputError: A folder is missing or holds no runs, or a plan, a list of attempts or a
+            comparison is damaged.
     """
     copies: dict[str, list[RunFolder]] = defaultdict(list)
     attempts: dict[str, list[Attempt]] = defaultdict(list)
     planned: list[PlannedCell] = []
+    comparisons: dict[Path, Comparison] = {}
     for folder in dict.fromkeys(folder.resolve() for folder in folders):
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; give a folder of runs")
         runs, plans, tried = _runs(folder), _json_files(folder, "sweeps"), _attempted(folder)
-        if not runs and not plans:
+        found = {place: read_comparison(place) for place in _places(folder) if is_comparison(place)}
+        if not (runs or plans or found):
             raise InputError(f"{folder}: no runs there; give a folder such as runs/EXPERIMENT")
         for run in runs:
             copies[run.run_id].append(run)
@@ -87,6 +102,7 @@ def collect(folders: Sequence[Path]) -> Collected:
             attempts[run.run_id] += read_attempts(run)
         for path in plans:
             planned += read_plan(path).cells
+        comparisons |= found
     read = {run_id: [_cell(r, attempts[run_id]) for r in runs] for run_id, runs in copies.items()}
     cells = {run_id: _done_first(alike)[0] for run_id, alike in read.items()}
     notes = [_disagreement(alike) for alike in read.values()]
@@ -94,7 +110,11 @@ def collect(folders: Sequence[Path]) -> Collected:
     for cell in planned:
         if cell.id not in cells:
             cells[cell.id] = _absent(cell, known, attempts[cell.id])
-    return Collected(tuple(cells[name] for name in sorted(cells)), tuple(filter(None, notes)))
+    return Collected(
+        tuple(cells[name] for name in sorted(cells)),
+        tuple(filter(None, notes)),
+        tuple(comparisons.values()),
+    )
 
 
 def is_run(folder: Path) -> bool:
@@ -104,8 +124,12 @@ def is_run(folder: Path) -> bool:
 
 
 def _runs(folder: Path) -> list[RunFolder]:
-    places = [folder, *sorted(folder.glob("*")), *sorted(folder.glob("*/*"))]
-    return [RunFolder(place) for place in places if is_run(place)]
+    return [RunFolder(place) for place in _places(folder) if is_run(place)]
+
+
+def _places(folder: Path) -> list[Path]:
+    """Where runs and comparisons may lie."""
+    return [folder, *sorted(folder.glob("*")), *sorted(folder.glob("*/*"))]
 
 
 def _attempted(folder: Path) -> list[RunFolder]:

@@ -2,10 +2,11 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,10 @@ from dlheir.store.policy import Mode
 from dlheir.store.server import CloudServer
 from dlheir.store.user import QueryUser
 
+# Another system's search of the same pictures: takes the rows of the database in the order of
+# picture ids, returns the rows of its answers (Q, k), negative where there is none.
+OtherSearch = Callable[[NDArray[np.int64]], NDArray[np.int64]]
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -27,7 +32,9 @@ class Simulation:
         picture_ids: id of each database picture, in the order in which they were given.
         answers: (Q, k) the database pictures served, as rows of that order.
         distances: (Q, k) their Hamming distances.
-        opened: number of different pictures that the user opened, all equal to the originals.
+        others: answers of other searches by name, as rows of the same order.
+        opened: number of different pictures that the user opened, all equal to the originals;
+            answers of other searches count.
         shown: the first answers to some queries, sealed and opened, by row.
         seconds: duration of each of the paper's functions that runs here, and of the upload.
         plain_bytes: size of all picture files.
@@ -37,6 +44,7 @@ class Simulation:
     picture_ids: list[bytes]
     answers: NDArray[np.int64]
     distances: NDArray[np.int32]
+    others: dict[str, NDArray[np.int64]]
     opened: int
     shown: dict[int, "Shown"]
     seconds: dict[str, float]
@@ -46,7 +54,7 @@ class Simulation:
     @property
     def ranking_order(self) -> NDArray[np.int64]:
         """Rows of the database in the order in which the store ranks ties: by picture id."""
-        return np.array(sorted(range(len(self.picture_ids)), key=self.picture_ids.__getitem__))
+        return _by_id(self.picture_ids)
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ def simulate(
     seed: int,
     shown: Sequence[int] = (),
     answers_shown: int = 0,
+    others: Mapping[str, OtherSearch] = MappingProxyType({}),
 ) -> Simulation:
     """Seal and upload a database, search it, open the answers and hold them to the originals.
 
@@ -96,6 +105,8 @@ def simulate(
         seed: makes the picture ids.
         shown: queries whose first answers are kept in `Simulation.shown`.
         answers_shown: how many first answers of each.
+        others: searches of other systems over the same sealed pictures, by name; what they answer
+            is opened too, and not timed.
 
     Returns:
         What was served and how long it took.
@@ -117,12 +128,16 @@ def simulate(
         with clock.measure("Search"):
             ids, distances = user.search(query_codes, k)
         answers = np.array([[row_of[i] for i in answer] for answer in ids], dtype=np.int64)
+        by_others = {name: search(_by_id(upload.ids)) for name, search in others.items()}
         kept = set(answers[list(shown), :answers_shown].flat)
         looks: dict[int, Shown] = {}
         wanted = np.unique(answers)
-        opened = user.open_answers(upload.ids[row] for row in wanted)
-        for row in progress(wanted, "Opening answers"):
-            with clock.measure("Dec"):
+        further = np.setdiff1d([row for rows in by_others.values() for row in rows.flat], wanted)
+        further = further[further >= 0].astype(np.int64)
+        both = np.concatenate([wanted, further])
+        opened = user.open_answers(upload.ids[row] for row in both)
+        for place, row in enumerate(progress(both, "Opening answers")):
+            with clock.measure("Dec") if place < len(wanted) else nullcontext():
                 answer = next(opened)
             if answer.picture != pictures[row].read():
                 raise EnvelopeError(f"{pictures[row].name}: what was opened is another picture")
@@ -132,9 +147,14 @@ def simulate(
         upload.ids,
         answers,
         distances,
-        len(wanted),
+        by_others,
+        len(both),
         looks,
         clock.seconds,
         upload.plain_bytes,
         upload.sealed_bytes,
     )
+
+
+def _by_id(ids: Sequence[bytes]) -> NDArray[np.int64]:
+    return np.array(sorted(range(len(ids)), key=ids.__getitem__))

@@ -89,7 +89,7 @@ class MadeRuns:
             found["data"]["name"] = data
             found["split"] |= {"seed": seed, "sha256": f"{seed:064x}"}
             for key, value in (results or {}).items():
-                found[key] = {**found[key], **value} if isinstance(value, dict) else value
+                found[key] = {**found.get(key, {}), **value} if isinstance(value, dict) else value
             (run / "results.json").write_text(json.dumps(found))
             shutil.copy(self._picture, run)
         return run

@@ -70,6 +70,7 @@ def test_the_page_has_every_section_and_nothing_from_elsewhere(full):
         "Ablations",
         "Table 2: parameters and operations",
         "Precision over operations",
+        "The paper's claims",
         "Retrieval",
     ):
         assert headings.count(heading) == 2, heading  # itself, and the way to it
@@ -155,7 +156,9 @@ def test_markdown_shows_each_plot_and_table(full):
         "table1-precision-over-recall-384px", "table1-precision-over-recall-224px",
         "ablation-threshold", "cost",
     }  # fmt: skip
-    assert set(full.tables) == {"missing", "table1", "ablation-threshold", "table2", "cost"}
+    assert set(full.tables) == {
+        "missing", "table1", "ablation-threshold", "table2", "cost", "claims",
+    }  # fmt: skip
     headings = re.findall(r"^##+ (.*)", full.markdown, re.MULTILINE)
     assert headings == [
         "What is missing",
@@ -166,6 +169,7 @@ def test_markdown_shows_each_plot_and_table(full):
         "Table 2: parameters and operations",
         "Precision over operations",
         "Precision over operations on Generated, protocol paper",
+        "The paper's claims",
         "Retrieval",
     ]
     assert full.markdown.count("\n| ---") == len(full.tables)

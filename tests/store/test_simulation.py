@@ -7,6 +7,7 @@ from encrypted_store import ALL_MODES
 from dlheir import retrieval
 from dlheir.store import CloudServer, DataOwner, EnvelopeError, Picture
 from dlheir.store.simulation import simulate
+from dlheir.store.user import QueryUser
 
 COUNT, QUERIES, BITS, K = 40, 6, 6, 9  # so few bits that many pictures tie
 RANDOM = np.random.default_rng(0)
@@ -89,6 +90,50 @@ def test_more_answers_than_pictures(play):
     found = play(k=1000)
     assert found.answers.shape == (QUERIES, COUNT)
     assert found.opened == COUNT
+
+
+def test_answers_of_other_searches_are_opened_too(play, monkeypatch):
+    """Those that the network answered with are opened once."""
+    alone = play("alone.sqlite")
+    wanted = set(alone.answers.flat)
+    new = next(row for row in range(COUNT) if row not in wanted)
+    asked = []
+    opened = QueryUser.open_answers
+
+    def noting(user, ids):
+        listed = list(ids)
+        asked.extend(listed)
+        return opened(user, listed)
+
+    monkeypatch.setattr(QueryUser, "open_answers", noting)
+    orders = []
+
+    def search(order):
+        orders.append(order)
+        return np.array([[order[0], order[-1], -1], [new, order[0], -1]])
+
+    found = play(others={"other": search})
+    (order,) = orders
+    np.testing.assert_array_equal(order, found.ranking_order)
+    np.testing.assert_array_equal(found.others["other"][:, 2], [-1, -1])
+    np.testing.assert_array_equal(found.answers, alone.answers)
+    expected = wanted | {order[0], order[-1], new}
+    assert found.opened == len(expected)
+    assert len(asked) == len(expected)
+    assert set(asked) == {found.picture_ids[row] for row in expected}
+
+
+def test_wrong_picture_among_answers_of_another_search_is_noticed(play, pictures):
+    alone = play("alone.sqlite")
+    row = next(row for row in range(COUNT) if row not in alone.answers)
+
+    def search(order):
+        source = pictures[row].source
+        source.write_bytes(source.read_bytes() + b"!")
+        return np.array([[row]])
+
+    with pytest.raises(EnvelopeError, match=f"{row}.jpg: what was opened is another picture"):
+        play(others={"other": search})
 
 
 def test_picture_that_changes_after_sealing_is_noticed(play, pictures, monkeypatch):
