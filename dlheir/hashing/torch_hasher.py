@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlheir.files import sha256_of_file
+from dlheir.hashing.folding import fold_batch_norms
 from dlheir.memory import keep_freed_memory
 from dlheir.models import load_checkpoint
 from dlheir.models.checks import check_choice
 
 PRECISIONS = ("fp32", "bf16")
-_BATCHES = {"cpu": 16, "cuda": 64}
+_BATCHES = {"cpu": 32, "cuda": 64}
 
 
 class TorchHasher:
@@ -34,6 +35,9 @@ class TorchHasher:
         self.precision = check_choice("precision", precision, PRECISIONS)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = load_checkpoint(checkpoint).to(self._device)
+        # The hash layer stays as it was trained: its activations are compared with thresholds.
+        fold_batch_norms(network.features)
+        fold_batch_norms(network.tail)
         # Convolutions are faster in this layout, on CPUs too.
         self._network = network.to(memory_format=torch.channels_last)
         self.bits: int = network.settings["bits"]
