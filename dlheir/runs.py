@@ -11,7 +11,7 @@ from dlheir.files import sha256_of
 # What says where or how fast a run goes, not what comes out of it.
 _CIRCUMSTANCES = {
     "model": {"backbone_weights", "cache_features", "channels_last", "compile"},
-    "data": {"download", "root", "split", "workers"},
+    "data": {"cache_pictures", "download", "root", "split", "workers"},
     "trainer": {
         "accelerator",
         "barebones",

@@ -17,6 +17,7 @@ from dlheir import retrieval
 from dlheir.collector import ActivationCollector, HashedSet
 from dlheir.data.augmentation import mixed_seed
 from dlheir.data.dataset import Batch, LoadPicture
+from dlheir.data.decoded import DecodedPictures
 from dlheir.errors import InputError
 from dlheir.features import FeatureCache
 from dlheir.models import get_model
@@ -129,7 +130,9 @@ class HashingTask(LightningModule):
         self.learning_rate = learning_rate
         self.backbone_lr_scale = backbone_lr_scale
         self.cache_features = cache_features
-        self.feature_cache: FeatureCache | None = None  # until a callback brings it
+        # Until callbacks bring them:
+        self.feature_cache: FeatureCache | None = None
+        self.decoded: DecodedPictures | None = None
         self._frozen = _first_layers(self.network.features, frozen_layers)
         self.momentum = momentum
         self.nesterov = nesterov
@@ -147,8 +150,8 @@ class HashingTask(LightningModule):
     @property
     def read_picture(self) -> LoadPicture:
         """How data loaders read a picture's file: as levels, or as its feature map."""
-        cache = self.feature_cache
-        return self.network.transform.load if cache is None else cache.load
+        kept = self.feature_cache or self.decoded
+        return self.network.transform.load if kept is None else kept.load
 
     def prepared(self, pictures: Tensor) -> Tensor:
         """What data loaders read, as the network takes it; feature maps are ready as they are."""

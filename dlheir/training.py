@@ -22,6 +22,7 @@ from dlheir.callbacks.checkpointing import WholeFileCheckpointIO, checkpoint_cal
 from dlheir.callbacks.clock import TrainingClock
 from dlheir.callbacks.closed_form import SolveClosedForm
 from dlheir.callbacks.code import CodeVersion
+from dlheir.callbacks.decoded import KeepDecoded
 from dlheir.callbacks.feature_cache import FillFeatureCache
 from dlheir.callbacks.metrics_csv import LogBeforeCheckpoint, MetricsCsv
 from dlheir.callbacks.progress import training_progress
@@ -114,6 +115,7 @@ class RunCLI(LightningCLI):
                 LogBeforeCheckpoint(self.metrics),
                 clock,
                 FillFeatureCache(),
+                KeepDecoded(),
                 SolveClosedForm(self.run, clock),
                 CodeVersion(),
                 settings.retrieval,

@@ -19,6 +19,7 @@ CIRCUMSTANCES = {
     ("model", "channels_last"),
     ("model", "cache_features"),
     ("model", "compile"),
+    ("data", "cache_pictures"),
     ("data", "root"),
     ("data", "split"),  # its content counts instead
     ("data", "workers"),

@@ -50,6 +50,8 @@ class PictureFolder(LightningDataModule):
         allow_copies: Go on although a query is byte-identical to a database picture.
         workers: Processes that read pictures, per device; null takes one per core, at most 8,
             for GPUs, and a single one where the network needs the cores itself.
+        cache_pictures: Keep training's pictures as decoded, at the network's size, in the user's
+            cache (XDG_CACHE_HOME), 8 GB at most; no result depends on it.
         seed: Draws the split, the orders and the augmentation (set by --seed_everything).
     """
 
@@ -76,6 +78,7 @@ class PictureFolder(LightningDataModule):
         leave_out_unreadable: bool = False,
         allow_copies: bool = False,
         workers: int | None = None,
+        cache_pictures: bool = True,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -92,6 +95,7 @@ class PictureFolder(LightningDataModule):
         self.seed = seed
         self.augmentation = augmentation
         self._workers = workers
+        self.cache_pictures = cache_pictures
         rule = make_protocol(
             self.protocols,
             protocol,

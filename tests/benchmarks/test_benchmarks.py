@@ -1,11 +1,14 @@
 """`dlheir benchmark`: what it takes from a stopwatch; no test judges the time itself."""
 
+import importlib.util
 import json
 from types import SimpleNamespace
 
 import pytest
 
 from dlheir.benchmarks import sweep
+from dlheir.benchmarks.figure import Figure
+from dlheir.benchmarks.main import BENCHMARKS
 
 
 @pytest.fixture
@@ -39,13 +42,28 @@ def test_stopwatch(stopwatch):
 def test_unknown_benchmark(main):
     finished = main("benchmark", "sweeps")
     assert finished.code == 2
-    assert finished.complaints == ["dlheir: unknown benchmark 'sweeps'; there are sweep"]
+    known = ", ".join(BENCHMARKS)
+    assert finished.complaints == [f"dlheir: unknown benchmark 'sweeps'; there are {known}"]
+
+
+def test_every_benchmark_has_its_module():
+    for name in BENCHMARKS:
+        assert importlib.util.find_spec(f"dlheir.benchmarks.{name}")
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "target", "met"),
+    [("times", 3, 3, True), ("times", 2.9, 3, False), ("s", 0.3, 0.3, True), ("s", 1, 0.3, False)],
+)
+def test_targets_bound_durations_from_above_and_all_else_from_below(unit, value, target, met):
+    assert Figure("x", value, unit, target=target).met is met
+    assert Figure("x", value, unit).met is None
 
 
 @pytest.mark.soak
 def test_sweep_benchmark(dlheir):
     finished = dlheir("benchmark", "sweep", "--json")
     assert finished.code == 0, finished.err
-    (figures,) = json.loads(finished.out).values()
+    figures = json.loads(finished.out)["benchmarks"]["sweep"]
     assert all(figure["value"] > 0 for figure in figures)
     assert figures[-1]["unit"] == "times"
