@@ -3,14 +3,15 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from dlheir.baselines import NO_ANSWER, Features, ServerIndex, System, get_system
+from dlheir.baselines import NO_ANSWER, System, get_system
+from dlheir.callbacks.kept_answers import Answered, kept
 from dlheir.console import console
 from dlheir.data.folder import PictureFolder
 from dlheir.errors import InputError
@@ -54,24 +55,15 @@ class Baseline:
         options: Its options.
         data: The pictures.
         k: Answers a query.
-        seconds: Of learning from the training pictures (`prepare`), extracting the database's
-            features (`features`), protecting them and laying them out (`index`), extracting and
-            protecting the queries' (`trapdoor`, as the network's TrapGen), and `search`.
     """
 
     name: str
     options: dict[str, Any]
     data: PictureFolder
     k: int
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._system: System[Any] = get_system(self.name, seed=self.data.seed, **self.options)
-        self._shape: tuple[int, ...] = ()
-        self._compared = 1.0
 
     def search(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Play the system through on the run's pictures.
+        """Answer the run's queries.
 
         Args:
             order: Rows of the database as the server holds them, which decides among ties.
@@ -79,22 +71,19 @@ class Baseline:
         Returns:
             (Q, k) rows of the database, `NO_ANSWER` where a pre-filter left fewer.
         """
-        console.print(f"Baseline {self._system.title}", soft_wrap=True)
-        system, split = self._system, self.data.split
-        database = tuple(split.database[row] for row in order)
-        with self._measured("prepare"):
-            system.prepare(self.data.paths(split.training))
-        with self._measured("features"):
-            features = system.features(self.data.paths(database))
-        self._shape = features.shape[1:]
-        with self._measured("index"):
-            index = system.index(features)
-        with self._measured("trapdoor"):
-            query_features = system.features(self.data.paths(split.queries))
-            trapdoors = system.trapdoors(query_features)
-        with self._measured("search"):
-            rows, _ = index.search(trapdoors, self.k)
-        self._compared = self._share_compared(index, query_features)
+        split = self.data.split
+        database = [split.database[row] for row in order]
+        asked = {
+            "name": self.name,
+            "options": self.options,
+            "seed": self.data.seed,
+            "k": self.k,
+            "training": self._contents(split.training),
+            "database": self._contents(database),
+            "queries": self._contents(split.queries),
+        }
+        self._answered = kept(asked, lambda: self._play(database))
+        rows = self._answered.rows
         return np.where(rows == NO_ANSWER, NO_ANSWER, order[rows])
 
     def as_dict(
@@ -113,22 +102,45 @@ class Baseline:
             ks: Numbers of answers to report precision at, k at most.
         """
         relevant = (answers != NO_ANSWER) & (labels[answers] == query_labels[:, None])
+        answered = self._answered
         found = {
-            "title": self._system.title,
+            "title": answered.title,
             "options": self.options,
             "precision": served_precision(relevant, ks),
-            "timing": {name: round(value, 6) for name, value in self.seconds.items()},
-            "feature_shape": list(self._shape),
+            "timing": {name: round(value, 6) for name, value in answered.seconds.items()},
+            "feature_shape": answered.feature_shape,
         }
-        return found if self._compared == 1 else {**found, "pictures_compared": self._compared}
+        return (
+            found if answered.compared == 1 else {**found, "pictures_compared": answered.compared}
+        )
 
-    @contextmanager
-    def _measured(self, part: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.seconds[part] = time.perf_counter() - began
+    def _play(self, database: Sequence[str]) -> Answered:
+        """Play the system through on the run's pictures."""
+        system: System[Any] = get_system(self.name, seed=self.data.seed, **self.options)
+        console.print(f"Baseline {system.title}", soft_wrap=True)
+        seconds: dict[str, float] = {}
+        with _measured(seconds, "prepare"):
+            system.prepare(self.data.paths(self.data.split.training))
+        with _measured(seconds, "features"):
+            features = system.features(self.data.paths(tuple(database)))
+        with _measured(seconds, "index"):
+            index = system.index(features)
+        with _measured(seconds, "trapdoor"):
+            query_features = system.features(self.data.paths(self.data.split.queries))
+            trapdoors = system.trapdoors(query_features)
+        with _measured(seconds, "search"):
+            rows, _ = index.search(trapdoors, self.k)
+        # All that an endless search finds is what a pre-filter leaves.
+        some = system.trapdoors(query_features[:_COUNTED_QUERIES])
+        compared = float((index.search(some, len(index))[0] != NO_ANSWER).mean())
+        return Answered(system.title, rows, seconds, list(features.shape[1:]), compared)
 
-    def _share_compared(self, index: ServerIndex[Any], features: Features) -> float:
-        """Mean share of the pictures that a pre-filter leaves: all that an endless search finds."""
-        some = self._system.trapdoors(features[:_COUNTED_QUERIES])
-        return float((index.search(some, len(index))[0] != NO_ANSWER).mean())
+    def _contents(self, names: Sequence[str]) -> list[str]:
+        return [self.data.facts[name].sha256 for name in names]
+
+
+@contextmanager
+def _measured(seconds: dict[str, float], part: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[part] = time.perf_counter() - began

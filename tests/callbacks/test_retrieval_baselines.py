@@ -81,6 +81,15 @@ def red_system():
     del _SYSTEMS["red"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """What is kept of a system that stands in a test is nobody else's."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "dlheir" / "baselines"
+
+
 @pytest.fixture(scope="module")
 def data(make_pictures):
     root = make_pictures({"a": 8, "b": 9, "c": 20})  # orders of ties must not be worth the same
@@ -170,6 +179,13 @@ def test_a_prefilter_that_leaves_few_counts_what_is_missing_as_wrong(run_with, d
     assert 0 < found["pictures_compared"] < 1
     assert found["pictures_compared"] == pytest.approx(sum(shares) / len(shares))
     assert found["precision"] == pytest.approx(precision_by_hand(data, 16, limit))
+
+
+def test_a_run_that_differs_in_its_network_alone_takes_the_same_answers(results, run_with):
+    Reddest.prepared = None
+    again = read_results(run_with(codes="keyed", baselines={"red": {"step": STEP}}).results)
+    assert Reddest.prepared is None
+    assert again["baselines"] == results["baselines"]
 
 
 def test_the_terminal_shows_it_below_the_network(results):
