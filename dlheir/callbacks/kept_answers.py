@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from dlheir.code_version import code_sha256
+from dlheir.console import console
 from dlheir.files import sha256_of, sha256_of_file, user_cache, written_whole
 from dlheir.results import versions
 
@@ -57,6 +58,9 @@ def kept(asked: Mapping[str, Any], answer: Callable[[], Answered]) -> Answered:
     lock = FileLock(path.with_suffix(".lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout:
+        console.print(f"Baseline {asked['name']}: another run is at it; waiting for its answers")
         lock.acquire()
     except OSError:
         return answer()
