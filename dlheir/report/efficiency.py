@@ -148,7 +148,7 @@ def _beside(value: float | None, printed: float | None, form: str) -> Figure:
 
 
 def _trapdoors(comparison: Comparison, systems: list[str]) -> tuple[Table, Plot]:
-    """Durations that depend on no collection, as bars."""
+    """Durations that depend on no collection, as points."""
     name, title = "figure6", "Figure 6: time to make the trapdoor of one query, without loading"
     found = {system: comparison.seconds(system, "trapdoor", 0) or 0.0 for system in systems}
     lines = []
@@ -159,8 +159,10 @@ def _trapdoors(comparison: Comparison, systems: list[str]) -> tuple[Table, Plot]
     about = f"{_about(comparison)} It does not depend on the size of the collection."
     table = Table(name, title, ("system",), columns, tuple(lines), about)
     with drawn(name, title, "seconds a query", "", 1) as canvas:
-        colours = [SERIES[0 if comparison.entries[s]["name"] == NETWORK else 1] for s in systems]
-        canvas.axes.barh(list(found), list(found.values()), color=colours, height=0.6)
+        # Points, as a bar on a logarithmic scale would have no length that means anything.
+        for system, seconds in found.items():
+            ours = comparison.entries[system]["name"] == NETWORK
+            canvas.axes.plot(seconds, system, "o", markersize=8, color=SERIES[0 if ours else 1])
         canvas.axes.set_xscale("log")
         _name_decades(canvas.axes.xaxis)
         canvas.axes.invert_yaxis()
