@@ -85,7 +85,7 @@ def drawn(name: str, title: str, x_label: str, y_label: str, columns: int) -> It
         title: What it shows.
         x_label: What is across.
         y_label: What is upwards.
-        columns: Of the legend below it.
+        columns: Of the legend below it, or as many as there is room for.
     """
     with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):  # names inside are its own
         figure = Figure(figsize=_INCHES, layout="constrained")
@@ -93,8 +93,7 @@ def drawn(name: str, title: str, x_label: str, y_label: str, columns: int) -> It
         canvas.axes.set(xlabel=x_label, ylabel=y_label)
         yield canvas
         if labels := canvas.axes.get_legend_handles_labels()[1]:
-            figure.legend(loc="outside lower center", ncols=columns)
-            more = max(-(-len(labels) // columns) - _LEGEND_LINES, 0)
+            more = max(-(-len(labels) // _legend(figure, columns)) - _LEGEND_LINES, 0)
             figure.set_figheight(_INCHES[1] + _INCHES_A_LINE * more)
         canvas.plot = Plot(name, title, _svg(figure, title), _png(figure))
 
@@ -139,6 +138,19 @@ def styles(values: Iterable[Hashable]) -> dict[Hashable, tuple[str, str]]:
         value: (SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)])
         for i, value in enumerate(dict.fromkeys(values))
     }
+
+
+def _legend(figure: Figure, columns: int) -> int:
+    """Put a legend below, in fewer columns where they are too wide; return how many."""
+    while True:
+        legend = figure.legend(loc="outside lower center", ncols=columns)
+        if columns == 1:
+            return columns
+        figure.draw_without_rendering()
+        if legend.get_window_extent().width <= figure.bbox.width:
+            return columns
+        legend.remove()
+        columns -= 1
 
 
 def _png(figure: Figure) -> bytes:

@@ -13,7 +13,6 @@ from dlheir.report.table import Figure, Line, Table
 
 Seconds = Callable[[str, int], float | None]
 _LINES = ("-", "--", ":")  # of systems for which no colours are left
-_LEGEND_LETTERS = 26  # of longer titles, one stands in a line
 
 
 def parts_of(comparison: Comparison) -> list[tuple[Table, Plot]]:
@@ -174,8 +173,7 @@ def _plot(
     comparison: Comparison, name: str, title: str, seconds: Seconds, systems: list[str]
 ) -> Plot:
     """Durations over the size of the collection; systems lie decades apart."""
-    columns = 1 if max(map(len, systems)) > _LEGEND_LETTERS else 2
-    with drawn(name, title, "pictures in the collection", "seconds", columns) as canvas:
+    with drawn(name, title, "pictures in the collection", "seconds", 2) as canvas:
         for system, (colour, marker, line) in zip(systems, _looks(), strict=False):
             sizes = [size for size in comparison.pictures if seconds(system, size) is not None]
             times = [seconds(system, size) or 0.0 for size in sizes]

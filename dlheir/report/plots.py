@@ -17,7 +17,6 @@ from dlheir.report.settings import BITS, described, is_number
 _PLOTTED_SERIES = 6  # more cannot be told apart
 _MARKED = 2  # the radius that the field reports
 _PAPER = "the paper"
-_LEGEND_LETTERS = 22  # of longer labels, one stands in a line
 _LETTERS_ACROSS = 45  # more do not fit below an axis
 _VALUES_SLANTED = 7  # of more, slanted names run into each other
 Styles = dict[Hashable, tuple[str, str]]
@@ -160,8 +159,7 @@ def ablation_plot(name: str, ablation: Ablation, k: int, bits: Styles) -> Plot:
     looks = bits if by_bits else styles(range(len(ablation.series)))
     plotted = ablation.series[:_PLOTTED_SERIES]
     labels = [described(series[0].settings, ablation.context) for series in plotted]
-    columns = 1 if max(map(len, labels)) > _LEGEND_LETTERS else 2
-    with drawn(name, title, ablation.axis, f"precision@{k} in %", columns) as canvas:
+    with drawn(name, title, ablation.axis, f"precision@{k} in %", 2) as canvas:
         for i, series in enumerate(plotted):
             done = [row for row in series if row.done]
             if not done:
