@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from matplotlib.axis import Axis
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from dlheir.comparison.record import Comparison, What
 from dlheir.comparison.settings import NETWORK
@@ -12,6 +12,7 @@ from dlheir.report.drawing import MARKERS, QUIET, SERIES, Plot, drawn
 from dlheir.report.table import Figure, Line, Table
 
 Seconds = Callable[[str, int], float | None]
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 _LINES = ("-", "--", ":")  # of systems for which no colours are left
 
 
@@ -157,7 +158,7 @@ def _trapdoors(comparison: Comparison, systems: list[str]) -> tuple[Table, Plot]
     columns = ("median", "lower quartile", "upper quartile")
     about = f"{_about(comparison)} It does not depend on the size of the collection."
     table = Table(name, title, ("system",), columns, tuple(lines), about)
-    with drawn(name, title, "seconds a query", "", 1) as canvas:
+    with drawn(name, title, "time a query", "", 1) as canvas:
         # Points, as a bar on a logarithmic scale would have no length that means anything.
         for system, seconds in found.items():
             ours = comparison.entries[system]["name"] == NETWORK
@@ -173,7 +174,7 @@ def _plot(
     comparison: Comparison, name: str, title: str, seconds: Seconds, systems: list[str]
 ) -> Plot:
     """Durations over the size of the collection; systems lie decades apart."""
-    with drawn(name, title, "pictures in the collection", "seconds", 2) as canvas:
+    with drawn(name, title, "pictures in the collection", "time", 2) as canvas:
         for system, (colour, marker, line) in zip(systems, _looks(), strict=False):
             sizes = [size for size in comparison.pictures if seconds(system, size) is not None]
             times = [seconds(system, size) or 0.0 for size in sizes]
@@ -191,9 +192,9 @@ def _plot(
 
 
 def _name_decades(axis: Axis) -> None:
-    """Write plain numbers along a logarithmic axis."""
+    """Write 1 ms, 3 ms, 10 ms and so on along a logarithmic axis."""
     axis.set_major_locator(LogLocator(subs=(1, 3)))
-    axis.set_major_formatter("{x:g}")
+    axis.set_major_formatter(EngFormatter("s"))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -210,9 +211,10 @@ def _figure(seconds: float | None) -> Figure:
 
 
 def _text(seconds: float) -> str:
-    if seconds >= 1:
-        return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:,.0f} s"
-    return f"{1000 * seconds:.3g} ms"
+    if seconds >= 100:
+        return f"{seconds:,.0f} s"
+    unit, scale = next(((u, s) for u, s in _UNITS if seconds >= s), _UNITS[-1])
+    return f"{seconds / scale:.3g} {unit}"
 
 
 def _about(comparison: Comparison) -> str:

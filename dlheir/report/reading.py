@@ -71,7 +71,8 @@ class Collected:
         """How many cells are in which state, and how many comparisons there are, in a line."""
         states = ("missing" if c.state is State.NEW else str(c.state) for c in self.cells)
         parts = [f"{count} {state}" for state, count in Counter(states).most_common()]
-        compared = [f"{len(self.comparisons)} comparisons"] if self.comparisons else []
+        count = len(self.comparisons)
+        compared = [f"{count} comparison{'s' if count > 1 else ''}"] if count else []
         cells = [f"{len(self.cells)} cells: {', '.join(parts)}"] if self.cells else []
         return "; ".join(cells + compared)
 

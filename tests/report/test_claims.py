@@ -206,7 +206,7 @@ def test_without_anything_to_judge_there_is_no_such_section(made, report):
 def test_comparisons_alone_make_a_report(tmp_path, report):
     folder = compared(tmp_path / "runs" / "efficiency" / "Corel5K-01234567")
     written = report(folder)
-    assert "1 comparisons" in written.markdown
+    assert "1 comparison" in written.markdown
     assert {"claims", "table3", "figure4", "figure5", "figure6"} <= written.tables.keys()
     assert {"table3", "figure4", "figure5", "figure6"} <= written.plots
 
