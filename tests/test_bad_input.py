@@ -102,7 +102,8 @@ def test_wrong_arguments(complaint, small, tmp_path, case):
 
 @pytest.mark.parametrize("command", [["fti"], ["--bogus"], ["fit,"]])
 def test_unknown_command(complaint, command):
-    assert "there are fit, test, sweep, report, compare, complexity, benchmark" in complaint(*command)
+    there = "there are fit, test, sweep, report, compare, complexity, benchmark"
+    assert there in complaint(*command)
 
 
 @pytest.mark.parametrize(

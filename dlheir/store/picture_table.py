@@ -93,20 +93,24 @@ class PictureTable:
                 f"for {self._policy.bits} bits in mode {self._policy.mode}"
             )
 
-    def insert(self, records: Sequence[Record]) -> None:
+    def insert(self, leaves: Sequence[Leaf], envelopes: Sequence[bytes]) -> None:
         """Write the rows of new pictures; sealed ones outside are not written here.
+
+        Args:
+            leaves: their rows.
+            envelopes: sealed pictures, theirs.
 
         Raises:
             StoreInputError: on a picture that has a row already.
         """
-        for record in records:
-            if self.find(record.picture_id) is not None:
+        for leaf, envelope in zip(leaves, envelopes, strict=True):
+            if self.find(leaf.picture_id) is not None:
                 raise StoreInputError(
-                    f"{self._path}: holds picture {record.picture_id.hex()} already"
+                    f"{self._path}: holds picture {leaf.picture_id.hex()} already"
                 )
-            self._database.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", record.leaf)
+            self._database.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", leaf)
             if self._blobs is None:
-                values = (record.picture_id, record.envelope)
+                values = (leaf.picture_id, envelope)
                 self._database.execute("INSERT INTO envelopes VALUES (?, ?)", values)
 
     def delete(self, leaves: Iterable[Leaf]) -> None:

@@ -313,7 +313,8 @@ class CloudServer:
         """Write rows and root in one transaction: blobs before it ends, their removal after."""
         for record in put:
             self._pictures.check(record)
-        kept = {record.leaf.envelope_hash for record in put}
+        leaves = [record.leaf for record in put]  # each makes its picture's hash
+        kept = {leaf.envelope_hash for leaf in leaves}
         written: list[str] = []
         try:
             with self._database.writing():
@@ -324,10 +325,10 @@ class CloudServer:
                         f"{held.sequence}); start again"
                     )
                 self._pictures.delete(drop)
-                self._pictures.insert(put)
+                self._pictures.insert(leaves, [record.envelope for record in put])
                 if self._blobs is not None:
-                    for record in put:
-                        written.append(record.leaf.envelope_hash.hex())
+                    for leaf, record in zip(leaves, put, strict=True):
+                        written.append(leaf.envelope_hash.hex())
                         self._blobs.put(written[-1], record.envelope)
                 self._database.execute("UPDATE store SET root = ?", (root.encode(),))
         except BaseException:

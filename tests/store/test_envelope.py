@@ -244,6 +244,17 @@ def test_the_tag_is_the_last_16_bytes():
         (3, ID + b"x", "picture id: expected 16 bytes"),
         (4, "a picture", "content: expected bytes"),
     ],
+    # Their bytes are random: names of tests have to be the same in each process.
+    ids=[
+        "short key",
+        "key of text",
+        "version 0",
+        "version too high",
+        "version of text",
+        "short store id",
+        "long picture id",
+        "content of text",
+    ],
 )
 def test_sealing_refuses_what_is_none_and_shows_no_secret(place, value, message):
     arguments = [KEY, 1, STORE, ID, b""]
