@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlheir.retrieval.histograms import DistanceHistograms
-from dlheir.retrieval.pairs import LabelledCodes
+from dlheir.retrieval.pairs import LabelledCodes, Pairs
 
 DEPTHS = (100, 1000, 5000)
 WHOLE = "all"
@@ -38,11 +38,14 @@ def mean_average_precision(
     """
     reached = [*(depth for depth in depths if depth < codes.database), codes.database]
     found = np.empty((codes.queries, len(reached)))
-    for pairs in codes.chunks():
+
+    def rank(pairs: Pairs) -> None:
         # Of distances of at most 16 bits, a stable sort is a radix sort.
         order = np.argsort(pairs.distances, axis=1, kind="stable")
-        ranked = np.take_along_axis(pairs.relevant, order, axis=1)
-        found[pairs.queries] = _average_precisions(ranked, reached)
+        order += codes.database * np.arange(len(order))[:, None]
+        found[pairs.queries] = _average_precisions(pairs.relevant.ravel().take(order), reached)
+
+    codes.each(rank)
     names = [*map(str, reached[:-1]), WHOLE]
     return dict(zip(names, map(float, found.mean(axis=0)), strict=True))
 
@@ -80,15 +83,18 @@ def expected_map(histograms: DistanceHistograms) -> float:
 
 
 def _average_precisions(ranked: NDArray[np.bool_], depths: Sequence[int]) -> NDArray[np.float64]:
-    """Average precisions of some rankings, (q, N), at each depth: (q, depths)."""
-    queries, places = np.nonzero(ranked)  # query after query, first places first
-    before = np.searchsorted(queries, np.arange(len(ranked)))  # relevant ones of queries before
-    so_far = np.arange(1, len(queries) + 1) - before[queries]
-    precisions = so_far / (places + 1)
+    """Average precisions of some rankings, (q, N), at each depth: (q, depths); the last is N."""
+    queries, database = ranked.shape
+    hits = np.flatnonzero(ranked)  # query after query, first places first
+    firsts = database * np.arange(queries)[:, None]
+    ends = np.searchsorted(hits, firsts + np.array(depths))  # hits up to each depth of each query
+    between = np.diff(ends.ravel(), prepend=0)  # hits from one depth to the next
+    found = between.reshape(ends.shape).cumsum(axis=1)
 
-    def at(depth: int) -> NDArray[np.float64]:
-        within = places < depth
-        sums = np.bincount(queries[within], precisions[within], minlength=len(ranked))
-        return sums / np.maximum(np.bincount(queries[within], minlength=len(ranked)), 1)
-
-    return np.stack([at(depth) for depth in depths], axis=1)
+    before = ends[:, -1] - found[:, -1]  # hits of the queries before
+    so_far = np.arange(1, len(hits) + 1) - before.repeat(found[:, -1])
+    precisions = so_far / (hits + 1 - firsts.repeat(found[:, -1]))
+    parts = np.arange(len(between)).repeat(between)
+    sums = np.bincount(parts, precisions, minlength=len(between)).reshape(ends.shape)
+    averages: NDArray[np.float64] = sums.cumsum(axis=1) / np.maximum(found, 1)
+    return averages

@@ -1,15 +1,17 @@
 """Distances of all pairs of query and database picture, a few queries at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dlheir.errors import InputError
+from dlheir.machine import usable_cores
 from dlheir.retrieval.codes import check_codes, pack
+from dlheir.retrieval.index import in_threads
 
-_PAIRS_AT_ONCE = 2**16  # as 512 KB of int64 they stay in the cache
+_PAIRS_AT_ONCE = 2**17  # as 1 MB of int64 they stay in a core's cache
 
 
 class Pairs(NamedTuple):
@@ -58,22 +60,33 @@ class LabelledCodes:
         queries = _check_set(query_codes, query_labels, "query", self.bits)
         self.queries, self.database = len(queries[0]), len(database[0])
         self._query_words, self._query_labels = _words(queries[0]), queries[1]
-        self._database_words, self._database_labels = _words(database[0]), database[1]
+        # Word after word, as each is compared with all the database's.
+        self._database_words = np.ascontiguousarray(_words(database[0]).T)
+        self._database_labels = database[1]
 
-    def chunks(self) -> Iterator[Pairs]:
-        """Yield all pairs once; memory does not grow with the number of queries."""
+    def each(self, work: Callable[[Pairs], None]) -> None:
+        """Do some work with all pairs, on all cores.
+
+        Memory does not grow with the number of queries.
+
+        Args:
+            work: gets some queries at a time, each query once; called by several threads.
+        """
         step = max(1, _PAIRS_AT_ONCE // self.database)
-        for start in range(0, self.queries, step):
-            some = slice(start, start + step)
-            distances = self._distances(self._query_words[some])
-            relevant = self._query_labels[some, None] == self._database_labels
-            yield Pairs(some, distances, relevant)
+        some = [slice(start, start + step) for start in range(0, self.queries, step)]
+        if len(some) == 1:  # there is nobody to share it with
+            work(self._pairs(some[0]))
+        else:
+            in_threads(lambda queries: work(self._pairs(queries)), some, usable_cores())
 
-    def _distances(self, words: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-        distances = np.zeros((len(words), self.database), dtype=np.min_scalar_type(self.bits))
-        for word in range(words.shape[1]):
-            distances += np.bitwise_count(words[:, word, None] ^ self._database_words[:, word])
-        return distances
+    def _pairs(self, queries: slice) -> Pairs:
+        asked, stored = self._query_words[queries], self._database_words
+        distances = np.bitwise_count(asked[:, :1] ^ stored[0])
+        distances = distances.astype(np.min_scalar_type(self.bits), copy=False)
+        for word in range(1, len(stored)):
+            distances += np.bitwise_count(asked[:, word, None] ^ stored[word])
+        relevant = self._query_labels[queries, None] == self._database_labels
+        return Pairs(queries, distances, relevant)
 
 
 def _words(codes: NDArray[np.uint8]) -> NDArray[np.unsignedinteger]:

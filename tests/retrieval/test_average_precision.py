@@ -93,6 +93,21 @@ def test_many_chunks_give_what_one_gives(monkeypatch):
     assert mean_average_precision(LabelledCodes(*data), (10,)) == whole
 
 
+@given(sets(), st.integers(1, 80))
+@settings(max_examples=40, deadline=None)
+def test_it_is_the_mean_of_each_querys_own(data, at_once):
+    queries, query_labels, *stored = data
+    alone = [
+        mean_average_precision(LabelledCodes(code[None], label[None], *stored), (3,))
+        for code, label in zip(queries, query_labels, strict=True)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairs, "_PAIRS_AT_ONCE", at_once)
+        found = mean_average_precision(LabelledCodes(*data), (3,))
+    for name, value in found.items():
+        assert value == pytest.approx(np.mean([one[name] for one in alone]), abs=1e-12)
+
+
 @given(sets())
 @settings(max_examples=40, deadline=None)
 def test_at_one_it_is_the_precision_of_the_first_answer(data):

@@ -17,6 +17,8 @@ from dlheir.retrieval import (
     IVFIndex,
     build_index,
     choose_engine,
+    flat,
+    packed_bytes,
     restore_index,
     search,
 )
@@ -93,6 +95,29 @@ def test_ivf_is_for_more_than_a_million_codes():
     with pytest.raises(InputError, match="1000000 codes"):
         build_index(np.zeros((1_000_000, 1), np.uint8), "ivf")
     assert type(build_index(np.zeros((1_000_001, 1), np.uint8), "ivf")) is IVFIndex
+
+
+@pytest.mark.parametrize("bits", [3, 24, 48, 100])
+@pytest.mark.parametrize("k", [1, 40, 300])
+@pytest.mark.parametrize("lists", ["none", "of one query", "of three queries", "of all queries"])
+def test_flat_answers_the_same_from_a_heap_and_from_lists(monkeypatch, bits, k, lists):
+    asked = {"none": 0, "of one query": 1, "of three queries": 3, "of all queries": 20}[lists]
+    monkeypatch.setattr(flat, "_PLACES", asked * (8 * packed_bytes(bits) + 1) * k)
+    queries, database = random_codes(0, 20, bits), random_codes(1, 300, bits)
+    assert_answers(FlatIndex(database).search(queries, k), oracle(queries, database, k))
+
+
+def test_flat_takes_a_heap_for_few_of_many(monkeypatch):
+    variants, nearest = [], flat.faiss.knn_hamming
+    monkeypatch.setattr(
+        flat.faiss, "knn_hamming", lambda *given: (variants.append(given[3]), nearest(*given))[1]
+    )
+    index, query = FlatIndex(random_codes(0, 3000, 24)), random_codes(1, 1, 24)
+    for k in (2, 3, 3000):
+        index.search(query, k)
+    monkeypatch.setattr(flat, "_PLACES", 33 * 3000 - 1)  # so that memory stays bounded
+    index.search(query, 3000)
+    assert variants == ["hc", "mc", "mc", "hc"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -165,6 +165,33 @@ def test_histograms_count_every_pair_once():
         assert np.array_equal(relevant[query], np.bincount(nearby, minlength=71))
 
 
+@pytest.mark.parametrize("bits", [1, 32, 33, 64, 65, 127, 128, 255, 256])
+def test_histograms_hold_both_ends_of_a_code_at_every_width(bits):
+    # Two of each code; from no bit to all bits, as the widths of words and counters change there.
+    database = np.repeat([[0] * bits, [1] * bits], 2, axis=0)
+    total, relevant = distance_histograms(database[1:3], [1, 1], database, [1, 0, 1, 1])
+    expected = np.zeros((2, 2, bits + 1), int)
+    expected[:, :, [0, bits]] = [[[2, 2], [2, 2]], [[1, 2], [2, 1]]]
+    assert np.array_equal([total, relevant], expected)
+
+
+@given(sets(), st.integers(1, 80))
+@settings(max_examples=60, deadline=None)
+def test_histograms_agree_with_counting_one_by_one(data, at_once):
+    queries, query_labels, database, labels = data
+    shape = len(queries), queries.shape[1] + 1
+    expected = {"total": np.zeros(shape, int), "relevant": np.zeros(shape, int)}
+    for query, row in product(range(len(queries)), range(len(database))):
+        distance = sum(int(a) != int(b) for a, b in zip(queries[query], database[row], strict=True))
+        expected["total"][query, distance] += 1
+        expected["relevant"][query, distance] += query_labels[query] == labels[row]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairs, "_PAIRS_AT_ONCE", at_once)
+        found = distance_histograms(*data)
+    for name, counts in expected.items():
+        assert np.array_equal(getattr(found, name), counts), name
+
+
 def test_expected_map_stays_exact_far_down_a_ranking():
     # One relevant picture at the very end, in a group of two behind a million others.
     before = 1_000_000
