@@ -24,7 +24,10 @@ from dlheir.output import say, show
 BENCHMARKS = {
     "search": "top-100 search against faiss, numpy, usearch and the memory's bandwidth",
     "metrics": "ranking metrics against torchmetrics",
+    "hashing": "hashing pictures against the plain torchvision loop",
+    "sealing": "sealing against other AES-256-GCM, and filling a store against hashing",
     "training": "training with real pictures against tensors in memory, and the plain loop",
+    "memory": "memory of the paper's training step",
     "callback": "what the retrieval callback takes of a run, step by step",
     "startup": "import dlheir and the commands' --help",
     "sweep": "what a sweep costs beside its runs, and what running several at once brings",

@@ -4,14 +4,17 @@ from itertools import pairwise
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models.densenet import _DenseLayer
-from torchvision.models.inception import BasicConv2d
+from torchvision.models.googlenet import BasicConv2d as GoogLeNetConv2d
+from torchvision.models.inception import BasicConv2d as InceptionConv2d
 from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from dlheir.models.dense_layer import DenseLayer
 
 # Of modules that say in code what comes after what: convolutions with the batch norm right after.
 _PAIRS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
-    _DenseLayer: (("conv1", "norm2"),),
-    BasicConv2d: (("conv", "bn"),),
+    DenseLayer: (("conv1", "norm2"),),
+    GoogLeNetConv2d: (("conv", "bn"),),
+    InceptionConv2d: (("conv", "bn"),),
     BasicBlock: (("conv1", "bn1"), ("conv2", "bn2")),
     Bottleneck: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
 }
