@@ -26,9 +26,8 @@ def measure(quick: bool) -> list[Figure]:
     """Compute metrics of codes and labels that mean nothing: how long it takes depends on neither.
 
     torchmetrics gets distances, ready computed; ours starts from codes. Its mean average precision
-    is that of one order of ties, and it is measured once: at full size it takes seconds. It has one
-    thread: several wait for each other at each query, which on a busy machine takes many times as
-    long.
+    is that of one order of ties. It has one thread: several wait for each other at each query,
+    which on a busy machine takes many times as long.
 
     Args:
         quick: 200 queries against 2,000 pictures instead of 2,000 against 8,000.
@@ -67,7 +66,7 @@ def measure(quick: bool) -> list[Figure]:
             against=f"torchmetrics {type(metric).__name__}",
             # The whole evaluation is seven metrics for their one.
             target=None if "evaluate" in name else TARGET,
-            repeats=3 if quick else 1,
+            repeats=3,
             warmup=0,
         )
         for name, ours, metric in rows

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from dlheir.retrieval.codes import pack, packed_bytes
 from dlheir.retrieval.index import Answers, EmbeddedIndex, in_threads, stored_array
 
-# Codes of a thread, where several compare theirs with the same query: it takes 0.15 ms, several
-# times as long as handing it over.
-_SMALLEST_SHARE = 250_000
+# Codes of a thread, where several compare theirs with the same query: they take 0.3 ms, several
+# times as long as handing them over.
+_SMALLEST_SHARE = 500_000
 # Where more codes than this come to an answer, few of them enter a heap, and that is cheapest.
 _HEAP_FROM = 1000
 _PLACES = 2**19  # for answers by distance, 4 MB
