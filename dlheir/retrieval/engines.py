@@ -20,8 +20,17 @@ ENGINES = ("auto", *_CLASSES)
 _FLAT_IS_ENOUGH = 1_000_000  # codes; so many the flat engine compares in about a millisecond
 
 
-def choose_engine(engine: str, bits: int) -> str:
-    """Return what "auto" stands for at a length of code; every other name stands for itself.
+# Of fewer codes most buckets are empty, and looking into them takes longer than comparing all.
+_BUCKETS_FROM = 50_000
+
+
+def choose_engine(engine: str, bits: int, codes: int) -> str:
+    """Return what "auto" stands for; every other name stands for itself.
+
+    Args:
+        engine: one of `ENGINES`.
+        bits: code length.
+        codes: how many there are.
 
     Raises:
         InputError: on a name that is none.
@@ -29,7 +38,8 @@ def choose_engine(engine: str, bits: int) -> str:
     if engine not in ENGINES:
         raise InputError(f"engine: {engine!r}, expected one of {', '.join(ENGINES)}")
     if engine == "auto":
-        return BucketIndex.engine if bits <= MAX_BITS else FlatIndex.engine
+        short = bits <= MAX_BITS and codes >= _BUCKETS_FROM
+        return BucketIndex.engine if short else FlatIndex.engine
     return engine
 
 
@@ -39,14 +49,14 @@ def build_index(codes: ArrayLike, engine: str = "auto") -> EmbeddedIndex:
     Args:
         codes: (N, bits) in {0, 1}; N may be 0.
         engine: one of `ENGINES`: "flat" compares with every code, "buckets" looks up codes of at
-            most 16 bits, both exact; "auto" takes buckets where it can, else flat. "ivf" is for
-            more than a million codes and may miss answers (`IVFIndex.recall`).
+            most 16 bits, both exact; "auto" takes buckets for 50,000 such codes or more, else flat.
+            "ivf" is for more than a million codes and may miss answers (`IVFIndex.recall`).
 
     Raises:
         InputError: when `codes` are no codes, or none for this engine.
     """
     checked = check_codes(codes)
-    name = choose_engine(engine, checked.shape[1])
+    name = choose_engine(engine, checked.shape[1], len(checked))
     if name == IVFIndex.engine and len(checked) <= _FLAT_IS_ENOUGH:
         raise InputError(
             f"engine 'ivf': {len(checked)} codes, it is for more than {_FLAT_IS_ENOUGH}; "

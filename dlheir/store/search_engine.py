@@ -29,7 +29,7 @@ class SearchEngine:
         """
         self._name, self._cache = name, cache
         if not self._is_milvus:
-            choose_engine(name, bits=1)
+            choose_engine(name, bits=1, codes=0)
 
     @property
     def _is_milvus(self) -> bool:

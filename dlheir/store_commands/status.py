@@ -53,7 +53,7 @@ def _facts(server: CloudServer, folder: Path) -> list[tuple[str, str]]:
         ("network", network),
         ("key versions", (keys or "none yet") + unfinished),
         ("commits", f"{root.sequence:,}"),
-        ("search engine", _engine(policy)),
+        ("search engine", _engine(policy, root.count)),
         ("bytes in the folder", f"{_size(folder):,}"),
         ("sealed pictures", server.blobs_at or "in the database"),
     ]
@@ -67,10 +67,10 @@ def _owners_facts(keys: OwnerKeys) -> list[tuple[str, str]]:
     ]
 
 
-def _engine(policy: Policy) -> str:
+def _engine(policy: Policy, pictures: int) -> str:
     if policy.mode == "client":
         return "each user's own"
-    return choose_engine("auto", policy.bits)
+    return choose_engine("auto", policy.bits, pictures)
 
 
 def _size(folder: Path) -> int:

@@ -67,21 +67,21 @@ def test_users_search_is_exact():
 
 
 @pytest.mark.parametrize("bits", [1, 12, 16])
-def test_auto_takes_buckets_for_short_codes(bits):
-    assert choose_engine("auto", bits) == "buckets"
-    assert type(build_index(np.zeros((3, bits), int))) is BucketIndex
+def test_auto_takes_buckets_for_many_short_codes(bits):
+    assert choose_engine("auto", bits, 50_000) == "buckets"
+    assert type(build_index(np.zeros((50_000, bits), np.uint8))) is BucketIndex
 
 
-@pytest.mark.parametrize("bits", [17, 48])
-def test_auto_takes_flat_for_longer_ones(bits):
-    assert choose_engine("auto", bits) == "flat"
-    assert type(build_index(np.zeros((3, bits), int))) is FlatIndex
+@pytest.mark.parametrize(("bits", "codes"), [(17, 50_000), (48, 50_000), (12, 49_999), (16, 0)])
+def test_auto_takes_flat_for_longer_or_fewer_ones(bits, codes):
+    assert choose_engine("auto", bits, codes) == "flat"
+    assert type(build_index(np.zeros((codes, bits), np.uint8))) is FlatIndex
 
 
 def test_engines_are_chosen_by_name():
     assert ENGINES == ("auto", "flat", "buckets", "ivf")
     assert type(build_index(np.zeros((3, 12), int), "flat")) is FlatIndex
-    assert choose_engine("ivf", 12) == "ivf"
+    assert choose_engine("ivf", 12, 3) == "ivf"
     with pytest.raises(InputError, match="'faiss', expected one of auto, flat, buckets, ivf"):
         build_index(np.zeros((3, 12), int), "faiss")
 
