@@ -49,7 +49,8 @@ class PictureFolder(LightningDataModule):
         leave_out_unreadable: Go on without pictures that cannot be decoded, and say which.
         allow_copies: Go on although a query is byte-identical to a database picture.
         workers: Processes that read pictures, per device; null takes one per core, at most 8,
-            for GPUs, and a single one where the network needs the cores itself.
+            for GPUs; on CPUs, where the network needs the cores itself, none for training and one
+            for testing.
         cache_pictures: Keep training's pictures as decoded, at the network's size, in the user's
             cache (XDG_CACHE_HOME), 8 GB at most; no result depends on it.
         seed: Draws the split, the orders and the augmentation (set by --seed_everything).
@@ -226,7 +227,7 @@ class PictureFolder(LightningDataModule):
             devices=devices,
         )
         on_gpu = self._trainer.strategy.root_device.type == "cuda"
-        workers = _workers(on_gpu) if self._workers is None else self._workers
+        workers = _workers(on_gpu, shuffle) if self._workers is None else self._workers
         return DataLoader(
             dataset,
             batch_size=batch_size,
@@ -243,5 +244,12 @@ class PictureFolder(LightningDataModule):
         return self.trainer
 
 
-def _workers(on_gpu: bool) -> int:
-    return min(usable_cores(), 8) if on_gpu else 1
+def _workers(on_gpu: bool, training: bool) -> int:
+    """Processes that read pictures.
+
+    On a CPU another process takes more from the network's threads than reading takes in theirs,
+    where training keeps pictures decoded (`dlheir benchmark training`).
+    """
+    if on_gpu:
+        return min(usable_cores(), 8)
+    return 0 if training else 1
