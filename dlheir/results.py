@@ -2,8 +2,9 @@
 
 import json
 import platform
+from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,17 @@ def read_results(path: Path) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of Python and of what decides results."""
     return {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}}
+
+
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """Versions of those packages that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def precision_table(results: dict[str, Any]) -> Table:

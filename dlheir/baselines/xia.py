@@ -78,9 +78,8 @@ class XiaSystem(System[XiaTrapdoors]):
     Source: Xia, Wang, Zhang, Qin, Sun and Ren, "A privacy-preserving and copy-deterrence
     content-based image retrieval scheme in cloud computing" (IEEE Trans. Information Forensics and
     Security 11(11), 2016). It has descriptors of MPEG-7, LSH pre-filter tables and secure kNN;
-    their sizes here are ours. 16 tables of 6 hashes, 2 medians wide, leave 61% of Corel-1K's
-    pictures with CSD and 57% with SCD, and of a query's 20 nearest 98% and 99%, of its 100 nearest
-    94% and 96% (means of ten keys); they were chosen by these shares, without labels.
+    their sizes here are ours: 16 tables of 6 hashes, 2 medians wide, chosen without labels, by how
+    many of a query's nearest pictures they leave. What share of all they leave stands in README.md.
 
     Deviations: MPEG-7 compares both descriptors by L1, secure kNN by Euclidean distances. The
     watermarks that trace illegal copies are left out: they are no part of the search. Keys come

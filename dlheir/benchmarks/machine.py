@@ -3,12 +3,11 @@
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from dlheir.machine import usable_cores
-from dlheir.results import versions
+from dlheir.results import installed, versions
 from dlheir.runs import git_commit
 
 # Beside those that decide results: what benchmarks compare with.
@@ -32,7 +31,7 @@ def describe_machine() -> dict[str, Any]:
         "gpu": _gpu(),
         "system": platform.platform(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "versions": versions() | _installed(_COMPARED_WITH),
+        "versions": versions() | installed(_COMPARED_WITH),
         "git_commit": git_commit(),
     }
 
@@ -73,13 +72,3 @@ def _gpu() -> str | None:
     if torch is None or not torch.cuda.is_available():
         return None
     return str(torch.cuda.get_device_name(0))
-
-
-def _installed(names: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

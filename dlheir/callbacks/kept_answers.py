@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from dlheir.code_version import code_sha256
 from dlheir.console import console
 from dlheir.files import sha256_of, sha256_of_file, user_cache, written_whole
-from dlheir.results import versions
+from dlheir.results import installed, versions
 
 
 @dataclass(frozen=True)
@@ -81,15 +80,8 @@ def _all_that_counts(asked: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in asked["options"].items()
         if isinstance(value, str) and Path(value).is_file()
     }
-    code = {"code": code_sha256(), "versions": versions(), "opencv": _opencv()}
-    return {**asked, "files": of_files, **code}
-
-
-def _opencv() -> str | None:
-    try:
-        return version("opencv-python-headless")
-    except PackageNotFoundError:  # systems that need it refuse to be made
-        return None
+    packages = versions() | installed(["opencv-python-headless"])
+    return {**asked, "files": of_files, "code": code_sha256(), "versions": packages}
 
 
 def _read(path: Path) -> Answered | None:

@@ -10,38 +10,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from dlheir.baselines import Answers, Features, ServerIndex, System
+from dlheir.baselines import Features, System
+from dlheir.baselines.hamming import Codes, HammingIndex
 from dlheir.comparison.settings import NETWORK, SystemSettings
 from dlheir.errors import InputError
 from dlheir.hashing import Hasher, hash_pictures, open_hasher
 from dlheir.models import get_model, list_models
 from dlheir.models.published import SUFFIX, write_published
-from dlheir.retrieval import build_index
 from dlheir.store.derivation import KEY_BYTES
 from dlheir.store.owner import Picture
 from dlheir.store.policy import STORE_ID_BYTES, Policy
 from dlheir.store.protection import CodeProtection
 
-Codes = NDArray[np.uint8]
 _AT_ONCE = 250  # their files are held in memory together
-
-
-class NetworkIndex(ServerIndex[Codes]):
-    """Keyed codes as the store's server searches them."""
-
-    def __init__(self, keyed: Codes) -> None:
-        """Build the index from keyed codes (N, bits)."""
-        self._index = build_index(keyed)
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def search(self, trapdoors: Codes, k: int) -> Answers:
-        """Answer by Hamming distance, equal distances by row."""
-        rows, distances = self._index.search(trapdoors, k)
-        return rows, distances.astype(np.float64)
 
 
 class NetworkSystem(System[Codes]):
@@ -94,9 +76,9 @@ class NetworkSystem(System[Codes]):
             codes.append(hashed.codes)
         return np.concatenate(codes)
 
-    def index(self, features: Features) -> NetworkIndex:
+    def index(self, features: Features) -> HammingIndex:
         """Transform the codes with the key, and lay them out for the engine that fits them."""
-        return NetworkIndex(self._protection.trapdoor(features))
+        return HammingIndex(self._protection.trapdoor(features))
 
     def trapdoors(self, features: Features) -> Codes:
         """Transform the queries' codes with the same key."""
