@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlheir.retrieval.histograms import DistanceHistograms
-from dlheir.retrieval.pairs import LabelledCodes, Pairs
+from dlheir.retrieval.pairs import LabelledCodes
+from dlheir.retrieval.rankings import each_ranking
 
 DEPTHS = (100, 1000, 5000)
 WHOLE = "all"
@@ -39,13 +40,10 @@ def mean_average_precision(
     reached = [*(depth for depth in depths if depth < codes.database), codes.database]
     found = np.empty((codes.queries, len(reached)))
 
-    def rank(pairs: Pairs) -> None:
-        # Of distances of at most 16 bits, a stable sort is a radix sort.
-        order = np.argsort(pairs.distances, axis=1, kind="stable")
-        order += codes.database * np.arange(len(order))[:, None]
-        found[pairs.queries] = _average_precisions(pairs.relevant.ravel().take(order), reached)
+    def average(queries: slice, ranked: NDArray[np.bool_]) -> None:
+        found[queries] = _average_precisions(ranked, reached)
 
-    codes.each(rank)
+    each_ranking(codes, codes.database, average)
     names = [*map(str, reached[:-1]), WHOLE]
     return dict(zip(names, map(float, found.mean(axis=0)), strict=True))
 
@@ -86,15 +84,17 @@ def _average_precisions(ranked: NDArray[np.bool_], depths: Sequence[int]) -> NDA
     """Average precisions of some rankings, (q, N), at each depth: (q, depths); the last is N."""
     queries, database = ranked.shape
     hits = np.flatnonzero(ranked)  # query after query, first places first
+    query, places = np.divmod(hits, database)
     firsts = database * np.arange(queries)[:, None]
-    ends = np.searchsorted(hits, firsts + np.array(depths))  # hits up to each depth of each query
-    between = np.diff(ends.ravel(), prepend=0)  # hits from one depth to the next
-    found = between.reshape(ends.shape).cumsum(axis=1)
+    # Hits of the queries before, then up to each depth as well.
+    ends = np.searchsorted(hits, firsts + np.array([0, *depths]))
+    so_far = np.arange(1, len(hits) + 1) - ends[:, 0].take(query)
+    precisions = np.zeros(len(hits) + 1)  # the last is of no hit: a group may begin there
+    np.divide(so_far, places + 1, out=precisions[:-1])
 
-    before = ends[:, -1] - found[:, -1]  # hits of the queries before
-    so_far = np.arange(1, len(hits) + 1) - before.repeat(found[:, -1])
-    precisions = so_far / (hits + 1 - firsts.repeat(found[:, -1]))
-    parts = np.arange(len(between)).repeat(between)
-    sums = np.bincount(parts, precisions, minlength=len(between)).reshape(ends.shape)
-    averages: NDArray[np.float64] = sums.cumsum(axis=1) / np.maximum(found, 1)
+    between = np.diff(ends)  # hits from one depth to the next
+    sums = np.add.reduceat(precisions, ends[:, :-1].ravel()).reshape(between.shape)
+    sums[between == 0] = 0.0  # there `reduceat` gives the next group's first
+    found = np.maximum(between.cumsum(axis=1), 1)
+    averages: NDArray[np.float64] = sums.cumsum(axis=1) / found
     return averages

@@ -52,7 +52,7 @@ def histograms_of(codes: LabelledCodes) -> DistanceHistograms:
         relevant[pairs.queries] = counts[:, :, 1]
         total[pairs.queries] = counts.sum(axis=2)
 
-    codes.each(count)
+    codes.each(lambda _: count)
     return DistanceHistograms(total, relevant)
 
 
@@ -64,11 +64,13 @@ def _count(pairs: Pairs, bits: int) -> NDArray[np.int64]:
     """
     queries, database = pairs.distances.shape
     kinds = 2 * (bits + 1)
-    keys = np.left_shift(pairs.distances, 1, dtype=np.min_scalar_type(kinds - 1))
+    keys = pairs.distances.astype(np.min_scalar_type(kinds - 1), copy=False)
+    keys <<= 1
     keys |= pairs.relevant.view(np.uint8)  # a view: converting would take longer
     keys.sort(axis=1, kind="stable")  # of up to 16 bits that is a radix sort
-    ending = np.ones(keys.shape, dtype=bool)
+    ending = pairs.relevant  # its memory once more
     np.not_equal(keys[:, 1:], keys[:, :-1], out=ending[:, :-1])
+    ending[:, -1] = True
     ends = np.flatnonzero(ending)
     lengths = ends - np.concatenate(([-1], ends[:-1]))
     counts = np.zeros(queries * kinds, dtype=np.int64)

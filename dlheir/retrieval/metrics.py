@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from dlheir.errors import InputError
 from dlheir.retrieval.average_precision import expected_map, mean_average_precision
 from dlheir.retrieval.balls import Curve, Lookup, lookup, precision_recall
-from dlheir.retrieval.flat import FlatIndex
 from dlheir.retrieval.histograms import DistanceHistograms, histograms_of
 from dlheir.retrieval.pairs import LabelledCodes
+from dlheir.retrieval.rankings import ranked_relevance
 
 
 class Evaluation(TypedDict):
@@ -67,10 +67,8 @@ def evaluate(
     _check_ks(ks)
     codes = LabelledCodes(query_codes, query_labels, database_codes, database_labels)
     histograms = histograms_of(codes)
-    rows, _ = FlatIndex(database_codes).search(query_codes, max(ks))
-    relevant_ranked = np.asarray(database_labels)[rows] == np.asarray(query_labels)[:, None]
     return {
-        "precision": served_precision(relevant_ranked, ks),
+        "precision": served_precision(ranked_relevance(codes, max(ks)), ks),
         "expected_precision": expected_precision(histograms, ks),
         "precision_ceiling": precision_ceiling(histograms, ks),
         "expected_map": expected_map(histograms),

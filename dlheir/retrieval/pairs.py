@@ -1,7 +1,7 @@
 """Distances of all pairs of query and database picture, a few queries at a time."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,8 @@ from dlheir.machine import usable_cores
 from dlheir.retrieval.codes import check_codes, pack
 from dlheir.retrieval.index import in_threads
 
-_PAIRS_AT_ONCE = 2**17  # as 1 MB of int64 they stay in a core's cache
+# As 4 MB of words they stay near a core; with fewer, threads wait for each other's short steps.
+_PAIRS_AT_ONCE = 2**19
 
 
 class Pairs(NamedTuple):
@@ -26,6 +27,10 @@ class Pairs(NamedTuple):
     queries: slice
     distances: NDArray[np.unsignedinteger]
     relevant: NDArray[np.bool_]
+
+
+Work = Callable[[Pairs], None]
+"""Something to do with pairs. It may overwrite them; the next ones lie in the same memory."""
 
 
 class LabelledCodes:
@@ -64,28 +69,39 @@ class LabelledCodes:
         self._database_words = np.ascontiguousarray(_words(database[0]).T)
         self._database_labels = database[1]
 
-    def each(self, work: Callable[[Pairs], None]) -> None:
+    def each(self, begin: Callable[[int], Work]) -> None:
         """Do some work with all pairs, on all cores.
 
         Memory does not grow with the number of queries.
 
         Args:
-            work: gets some queries at a time, each query once; called by several threads.
+            begin: called once in each thread, with the most queries that will come at a time, and
+                returns the thread's work, which then gets some queries at a time.
         """
-        step = max(1, _PAIRS_AT_ONCE // self.database)
-        some = [slice(start, start + step) for start in range(0, self.queries, step)]
-        if len(some) == 1:  # there is nobody to share it with
-            work(self._pairs(some[0]))
-        else:
-            in_threads(lambda queries: work(self._pairs(queries)), some, usable_cores())
+        step = min(self.queries, max(1, _PAIRS_AT_ONCE // self.database))
+        starts = iter(range(0, self.queries, step))  # all threads take theirs from here
+        threads = min(usable_cores(), -(-self.queries // step))
 
-    def _pairs(self, queries: slice) -> Pairs:
-        asked, stored = self._query_words[queries], self._database_words
-        distances = np.bitwise_count(asked[:, :1] ^ stored[0])
-        distances = distances.astype(np.min_scalar_type(self.bits), copy=False)
-        for word in range(1, len(stored)):
-            distances += np.bitwise_count(asked[:, word, None] ^ stored[word])
-        relevant = self._query_labels[queries, None] == self._database_labels
+        def work_through(_: int) -> None:
+            work, memory = begin(step), self._memory(step)
+            for start in starts:
+                work(self._pairs(slice(start, min(start + step, self.queries)), *memory))
+
+        in_threads(work_through, range(threads), threads)
+
+    def _memory(self, queries: int) -> tuple[NDArray[Any], ...]:
+        """What `_pairs` needs for so many queries: to get it anew takes as long as the work."""
+        types = (self._query_words.dtype, np.uint8, np.min_scalar_type(self.bits), bool)
+        return tuple(np.empty((queries, self.database), dtype) for dtype in types)
+
+    def _pairs(self, queries: slice, *memory: NDArray[Any]) -> Pairs:
+        asked, labels = self._query_words[queries], self._query_labels[queries]
+        differing, counts, distances, relevant = (array[: len(asked)] for array in memory)
+        distances[:] = 0
+        for word, stored in enumerate(self._database_words):
+            np.bitwise_xor(asked[:, word, None], stored, out=differing)
+            distances += np.bitwise_count(differing, out=counts)
+        np.equal(labels[:, None], self._database_labels, out=relevant)
         return Pairs(queries, distances, relevant)
 
 
