@@ -14,7 +14,8 @@ from dlheir.errors import InputError
 from dlheir.machine import usable_cores
 from dlheir.retrieval.codes import check_codes, pack
 
-_SMALLEST_CHUNK = 32  # queries that faiss compares with the database in one pass
+# Queries that faiss compares with the database in one pass; more would only divide less evenly.
+_CHUNK = 32
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,7 +65,7 @@ class Index(ABC):
             rows[chunk], distances[chunk] = self._search(queries[chunk], width)
 
         workers = threads or usable_cores()
-        chunks = _chunks(len(queries), workers)
+        chunks = _chunks(len(queries))
         if len(chunks) == 1:
             return self._search_few(queries, width, workers)
         in_threads(search_chunk, chunks, workers)
@@ -137,14 +138,24 @@ def stored_array(
 
 
 def in_threads(function: Callable[[T], R], items: Sequence[T], workers: int) -> list[R]:
-    """Call a function with each item, at least one, by threads that stay for the next call.
+    """Call a function with each item, by threads that stay for the next call and by the caller.
 
-    Starting threads for each search would take longer than a search of 100,000 codes. The last item
-    is the caller's own: it is awake, and waking one more thread takes as long as 100,000 codes.
+    Starting threads for each search would take longer than a search of 100,000 codes. The caller is
+    awake already, and waking one more thread takes as long as 100,000 codes.
     """
-    others = [_pool(workers, os.getpid()).submit(function, item) for item in items[:-1]]
-    last = function(items[-1])
-    return [*(other.result() for other in others), last]
+    results: dict[int, R] = {}
+    numbers = iter(range(len(items)))  # each takes its next item from here
+
+    def take() -> None:
+        for number in numbers:
+            results[number] = function(items[number])
+
+    threads = min(workers, len(items))
+    others = [_pool(workers, os.getpid()).submit(take) for _ in range(threads - 1)]
+    take()
+    for other in others:
+        other.result()
+    return [results[number] for number in range(len(items))]
 
 
 @cache
@@ -153,6 +164,5 @@ def _pool(workers: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix=f"dlheir-search-{process}")
 
 
-def _chunks(queries: int, workers: int) -> list[slice]:
-    size = max(_SMALLEST_CHUNK, -(-queries // workers))
-    return [slice(start, start + size) for start in range(0, queries, size)]
+def _chunks(queries: int) -> list[slice]:
+    return [slice(start, start + _CHUNK) for start in range(0, queries, _CHUNK)]
