@@ -33,6 +33,9 @@ BENCHMARKS = {
     "sweep": "what a sweep costs beside its runs, and what running several at once brings",
 }
 
+Earlier = dict[tuple[str, str, str], str]
+"""What benchmark, name and opponent of a figure had, in words."""
+
 
 def main(argv: Sequence[str]) -> None:
     """Run `dlheir benchmark`.
@@ -47,6 +50,7 @@ def main(argv: Sequence[str]) -> None:
             raise InputError(f"unknown benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
     if arguments.out and not arguments.out.parent.is_dir():
         raise InputError(f"--out {arguments.out}: there is no folder {arguments.out.parent}")
+    earlier = _read(arguments.before) if arguments.before else {}
     modules = {name: importlib.import_module(f"dlheir.benchmarks.{name}") for name in names}
     found: dict[str, Any] = {
         "machine": describe_machine(),
@@ -63,17 +67,23 @@ def main(argv: Sequence[str]) -> None:
         if arguments.out:  # after each: what was measured stays when a later one fails
             write_json(arguments.out, found)
         if not arguments.json:
-            show(table_of(name, figures))
+            show(table_of(name, figures, earlier))
     if arguments.json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 
-def table_of(name: str, figures: Sequence[Figure]) -> Table:
-    """Lay figures out for the terminal."""
+def table_of(name: str, figures: Sequence[Figure], earlier: Earlier) -> Table:
+    """Lay figures out for the terminal.
+
+    Args:
+        name: The benchmark's name.
+        figures: What it found.
+        earlier: What was found before, to stand beside; empty without such.
+    """
     table = Table(title=f"Benchmark {name}")
     table.add_column("measured")
     table.add_column("against")
-    for heading in ("ours", "other", "value"):
+    for heading in (*(["before"] if earlier else []), "ours", "other", "value"):
         table.add_column(heading, justify="right")
     table.add_column("unit")
     table.add_column("target", justify="right")
@@ -83,14 +93,37 @@ def table_of(name: str, figures: Sequence[Figure]) -> Table:
         table.add_row(
             figure.name,
             figure.against,
+            *([earlier.get((name, figure.name, figure.against), "")] if earlier else []),
             _seconds(figure.ours),
             _seconds(figure.other),
-            f"{figure.value:.3g}" if abs(figure.value) < 100 else f"{figure.value:,.0f}",
+            _number(figure.value),
             figure.unit,
             "" if figure.target is None else f"{sign} {figure.target:g}",
             {None: "", True: "yes", False: "no"}[figure.met],
         )
     return table
+
+
+def _read(path: Path) -> Earlier:
+    """Read an earlier `--out`.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            (name, figure["name"], figure["against"]): _seconds(figure["ours"])
+            or _number(figure["value"])
+            for name, figures in found["benchmarks"].items()
+            for figure in figures
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"--before {path}: no --out of dlheir benchmark: {error}") from None
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 def _seconds(seconds: float | None) -> str:
@@ -114,4 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer repeats")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file, too")
+    parser.add_argument(
+        "--before", type=Path, metavar="FILE", help="show what an earlier --out found beside it"
+    )
     return parser

@@ -109,7 +109,7 @@ def _against(
     if not np.array_equal(ours.search(asked[some], K)[1], way(packed[some])):
         raise WorkError(f"{name}: the distances of {ours.engine} and {against} differ")
     return side_by_side(
-        f"{name} ({ours.engine})",
+        name,
         lambda: ours.search(asked, K),
         lambda: way(packed),
         against=against,
@@ -125,7 +125,7 @@ def _against_floor(
     found = duration(name, lambda: ours.search(asked, K))
     assert found.ours is not None
     return Figure(
-        f"{name} ({ours.engine})",
+        name,
         floor / found.ours,
         TIMES,
         found.ours,

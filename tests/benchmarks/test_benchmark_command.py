@@ -71,6 +71,34 @@ def test_a_table_goes_to_the_terminal(main, quick):
     ]
 
 
+def test_what_was_found_before_stands_beside(main, quick, tmp_path):
+    file = tmp_path / "found.json"
+    main("benchmark", "stand_in", "--out", file)
+    text = file.read_text().replace("2.0", "4.5").replace("1234.5", "7")
+    file.write_text(text.replace('"starting"', '"starting up"'))
+    finished = main("benchmark", "stand_in", "--before", file)
+    assert finished.code == 0
+    rows = [line.split("│")[1:-1] for line in finished.out.splitlines() if "│" in line]
+    assert [[cell.strip() for cell in row][2:5] for row in rows] == [
+        ["4.5 s", "2 s", "5 s"],
+        ["", "", ""],  # by another name there is nothing
+        ["7", "", ""],
+    ]
+    assert "before" in finished.out
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"benchmarks": {"search": [{"name": 1}]}}'])
+def test_other_files_than_earlier_figures_are_refused(main, quick, tmp_path, content):
+    file = tmp_path / "before.json"
+    if content is not None:
+        file.write_text(content)
+    finished = main("benchmark", "stand_in", "--before", file)
+    assert finished.code == 2
+    (line,) = finished.complaints
+    assert line.startswith(f"dlheir: --before {file}: no --out of dlheir benchmark: ")
+    assert not quick
+
+
 def test_what_was_measured_stays_when_a_later_one_fails(main, quick, tmp_path):
     file = tmp_path / "found.json"
     finished = main("benchmark", "stand_in", "failing", "--out", file)
