@@ -57,7 +57,7 @@ COMMANDS = {
     "sweep": "dlheir.sweep.main",
     "report": "dlheir.report.main",
     "compare": "dlheir.comparison.main",
-    "complexity": "dlheir.complexity",
+    "complexity": "dlheir.complexity.main",
     "benchmark": "dlheir.benchmarks.main",
     "checkpoints": "dlheir.checkpoint_commands.main",
     "store": "dlheir.store_commands.main",

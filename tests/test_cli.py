@@ -148,7 +148,7 @@ def test_helper_processes_do_not_repeat_an_interruption(main, fail, monkeypatch)
 
 
 def test_interruption_of_complexity_promises_no_resumption(main, fail):
-    fail(KeyboardInterrupt(), "dlheir.complexity")
+    fail(KeyboardInterrupt(), "dlheir.complexity.main")
     finished = main("complexity")
     assert finished.code == 130
     assert finished.err == "dlheir: interrupted\n"

@@ -15,7 +15,7 @@ from dlheir import retrieval
 from dlheir.callbacks.clock import TrainingClock
 from dlheir.callbacks.code import CodeVersion
 from dlheir.collector import HashedSet
-from dlheir.complexity import measure
+from dlheir.complexity.counts import measure
 from dlheir.data.folder import PictureFolder
 from dlheir.files import sha256_of_file, written_whole
 from dlheir.report.picture import Answer, Row, draw_retrieval

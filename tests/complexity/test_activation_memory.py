@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from dlheir.complexity import measure
+from dlheir.complexity.counts import measure
 from dlheir.complexity.memory import activation_bytes
 from dlheir.models import get_model
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from dlheir.complexity import measure
+from dlheir.complexity.counts import measure
 from dlheir.complexity.speed import measure_speed
 from dlheir.models import get_model
 

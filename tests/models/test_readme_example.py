@@ -22,7 +22,7 @@ TRUNK = (
     EXAMPLE
     + """
 import json, torch, torchvision
-from dlheir.complexity import measure
+from dlheir.complexity.counts import measure
 from dlheir.models import get_model
 from dlheir.models.registry import find_entry
 

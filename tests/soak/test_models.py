@@ -10,7 +10,7 @@ from command_line import the_run
 from exported_cases import SHA256, settled
 
 import dlheir as package
-from dlheir.complexity import measure
+from dlheir.complexity.counts import measure
 from dlheir.export import export_onnx, export_program, golden_levels, quantise_onnx
 from dlheir.models.registry import find_entry
 

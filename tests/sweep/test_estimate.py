@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlheir.complexity import measure
+from dlheir.complexity.counts import measure
 from dlheir.models import get_model
 from dlheir.runs import RunFolder
 from dlheir.sweep.attempts import Attempt, add_attempt
