@@ -21,6 +21,8 @@ class BucketIndex(EmbeddedIndex):
     """
 
     engine = "buckets"
+    # All in one thread: its steps are so short that others would wait for Python's lock.
+    _queries_at_once = 2**30
 
     def __init__(self, codes: ArrayLike) -> None:
         """Sort the pictures by code.
@@ -53,10 +55,14 @@ class BucketIndex(EmbeddedIndex):
     def _search(self, queries: NDArray[np.uint8], width: int) -> Answers:
         rows = np.empty((len(queries), width), dtype=np.int64)
         distances = np.empty((len(queries), width), dtype=np.int32)
-        for number, found, at in zip(
-            _numbers(queries, self.bits).tolist(), rows, distances, strict=True
-        ):
-            self._search_one(number, found, at)
+        numbers = _numbers(queries, self.bits).astype(np.intp)
+        starts = self._starts[numbers]
+        # Where a query's own bucket is enough, that is all queries' answer at once.
+        enough = self._starts[numbers + 1] - starts >= width
+        rows[enough] = self._rows[starts[enough, None] + np.arange(width)]
+        distances[enough] = 0
+        for query in np.flatnonzero(~enough):
+            self._search_one(int(numbers[query]), rows[query], distances[query])
         return rows, distances
 
     def _search_one(

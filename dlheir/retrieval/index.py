@@ -14,9 +14,6 @@ from dlheir.errors import InputError
 from dlheir.machine import usable_cores
 from dlheir.retrieval.codes import check_codes, pack
 
-# Queries that faiss compares with the database in one pass; more would only divide less evenly.
-_CHUNK = 32
-
 T = TypeVar("T")
 R = TypeVar("R")
 Answers = tuple[NDArray[np.int64], NDArray[np.int32]]  # rows and distances, one line a query
@@ -33,6 +30,8 @@ class Index(ABC):
     """
 
     bits: int
+    # Those that faiss compares with the database in one pass; more would divide less evenly.
+    _queries_at_once: ClassVar[int] = 32
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -65,7 +64,8 @@ class Index(ABC):
             rows[chunk], distances[chunk] = self._search(queries[chunk], width)
 
         workers = threads or usable_cores()
-        chunks = _chunks(len(queries))
+        starts = range(0, len(queries), self._queries_at_once)
+        chunks = [slice(start, start + self._queries_at_once) for start in starts]
         if len(chunks) == 1:
             return self._search_few(queries, width, workers)
         in_threads(search_chunk, chunks, workers)
@@ -162,7 +162,3 @@ def in_threads(function: Callable[[T], R], items: Sequence[T], workers: int) -> 
 def _pool(workers: int, process: int) -> ThreadPoolExecutor:
     """Start threads once a process: a forked one has none of its parent's."""
     return ThreadPoolExecutor(workers, thread_name_prefix=f"dlheir-search-{process}")
-
-
-def _chunks(queries: int) -> list[slice]:
-    return [slice(start, start + _CHUNK) for start in range(0, queries, _CHUNK)]

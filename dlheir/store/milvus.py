@@ -29,7 +29,6 @@ from dlheir.store.milvus_client import connect, one_line_errors, without_credent
 MAX_RESULTS = 16_384  # Milvus's default of quotaAndLimits.limits.topK
 _UPLOADED_AT_ONCE = 2**20  # bytes; a server takes 64 MB
 _FETCHED_AT_ONCE = 2**20  # results in one reply, 12 bytes each
-_QUERIES_AT_ONCE = 1024  # a server takes 16,384
 
 
 class _Contents(NamedTuple):
@@ -59,6 +58,8 @@ class MilvusIndex(Index):
     Milvus orders ties by chance and, among ties at the k-th distance, returns any. So everything
     up to that distance is fetched and put into order here.
     """
+
+    _queries_at_once = 256  # of a request; a server takes 16,384, and several requests
 
     def __init__(
         self, client: Any, where: str, collection: str, contents: _Contents, max_results: int
@@ -151,7 +152,7 @@ class MilvusIndex(Index):
 
     def _nearest(self, queries: NDArray[np.uint8], limit: int) -> Iterator[Answers]:
         """Yield rows and distances of the `limit` nearest of each query, in the server's order."""
-        at_once = min(_QUERIES_AT_ONCE, max(1, _FETCHED_AT_ONCE // limit))
+        at_once = max(1, _FETCHED_AT_ONCE // limit)
         for start in range(0, len(queries), at_once):
             data = [query.tobytes() for query in queries[start : start + at_once]]
             with one_line_errors(self._where):
