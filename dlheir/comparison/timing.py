@@ -37,7 +37,8 @@ def in_turns(calls: Sequence[Callable[[int], Any]], rounds: int) -> list[list[fl
     Args:
         calls: One of each system; they take the number of the round. Each is called once more at
             the beginning, which is not counted.
-        rounds: In each, every call is made once; another one is first each time.
+        rounds: In each, every call is made once, in an order drawn anew: none always follows the
+            same other one, which may leave the caches cold.
 
     Returns:
         For each of `calls`, the seconds of its rounds.
@@ -45,9 +46,9 @@ def in_turns(calls: Sequence[Callable[[int], Any]], rounds: int) -> list[list[fl
     seconds: list[list[float]] = [[] for _ in calls]
     for call in calls:
         call(0)
+    random = np.random.default_rng(0)
     for number in range(rounds):
-        for place in range(len(calls)):
-            chosen = (number + place) % len(calls)
+        for chosen in random.permutation(len(calls)):
             began = time.perf_counter()
             calls[chosen](number)
             seconds[chosen].append(time.perf_counter() - began)

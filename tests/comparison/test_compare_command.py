@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -126,9 +127,15 @@ def test_the_papers_comparisons_are_one_of_each_kind():
 def test_calls_take_turns_and_the_first_round_does_not_count():
     made = []
     calls = [lambda n, name=name: made.append(f"{name}{n}") for name in "abc"]
-    seconds = timing.in_turns(calls, 3)
-    assert made == ["a0", "b0", "c0", "a0", "b0", "c0", "b1", "c1", "a1", "c2", "a2", "b2"]
-    assert [len(of) for of in seconds] == [3, 3, 3]
+    seconds = timing.in_turns(calls, 60)
+    assert made[:3] == ["a0", "b0", "c0"]
+    rounds = [made[start : start + 3] for start in range(3, len(made), 3)]
+    assert [sorted(one) for one in rounds] == [[f"{x}{n}" for x in "abc"] for n in range(60)]
+    assert [len(of) for of in seconds] == [60, 60, 60]
+    # None always follows the same other one.
+    names = "".join(name[0] for name in made[3:])
+    pairs = Counter(zip(names, names[1:], strict=False))
+    assert min(pairs[a, b] for a, b in ("ab", "ba", "ac", "ca", "bc", "cb")) > 10
 
 
 def test_a_summary():
