@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_calls_take_turns_and_the_first_round_does_not_count():
     assert [len(of) for of in seconds] == [60, 60, 60]
     # None always follows the same other one.
     names = "".join(name[0] for name in made[3:])
-    pairs = Counter(zip(names, names[1:], strict=False))
+    pairs = Counter(pairwise(names))
     assert min(pairs[a, b] for a, b in ("ab", "ba", "ac", "ca", "bc", "cb")) > 10
 
 
