@@ -154,7 +154,8 @@ def in_threads(function: Callable[[T], R], items: Sequence[T], workers: int) -> 
     others = [_pool(workers, os.getpid()).submit(take) for _ in range(threads - 1)]
     take()
     for other in others:
-        other.result()
+        if not other.cancel():  # one that has not begun would find nothing left
+            other.result()
     return [results[number] for number in range(len(items))]
 
 

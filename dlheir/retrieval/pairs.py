@@ -11,7 +11,7 @@ from dlheir.machine import usable_cores
 from dlheir.retrieval.codes import check_codes, pack
 from dlheir.retrieval.index import in_threads
 
-# As 4 MB of words they stay near a core; with fewer, threads wait for each other's short steps.
+# With fewer, threads wait for each other's short steps; more leave the caches.
 _PAIRS_AT_ONCE = 2**19
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from dlheir.retrieval import (
     restore_index,
     search,
 )
+from dlheir.retrieval.index import _pool, in_threads
 
 EXACT = [(FlatIndex, bits) for bits in (1, 12, 16, 24, 32, 48, 64, 100)]
 EXACT += [(BucketIndex, bits) for bits in (1, 2, 9, 12, 16)]
@@ -196,6 +198,27 @@ def test_codes_divided_among_threads_are_searched_as_one(monkeypatch, threads, q
     for k in (1, 9, 10, 37, 100):
         found = FlatIndex(database).search(asked, k, threads)
         assert_answers(found, oracle(asked, database, k))
+
+
+def test_threads_that_have_not_begun_are_not_waited_for():
+    blocked = threading.Event()
+    busy = [_pool(3, os.getpid()).submit(blocked.wait, 60) for _ in range(3)]
+    try:
+        assert in_threads(lambda number: 2 * number, range(5), 3) == [0, 2, 4, 6, 8]
+        assert not any(thread.done() for thread in busy)
+    finally:
+        blocked.set()
+
+
+def test_what_one_thread_raises_reaches_the_caller():
+    def work(number):
+        if number == 40:
+            raise ValueError("forty")
+        return number
+
+    with pytest.raises(ValueError, match="forty"):
+        in_threads(work, range(100), 4)
+    assert in_threads(work, range(5), 4) == [0, 1, 2, 3, 4]
 
 
 def test_a_forked_process_searches_with_threads_of_its_own():
